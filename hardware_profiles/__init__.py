@@ -1,0 +1,1 @@
+"""Hardware profiles: one YAML file per deployment target, shipped with the package."""

@@ -1,0 +1,126 @@
+"""What a variant became: an ONNX file, its signature, its sparsity, its check against PyTorch."""
+
+from __future__ import annotations
+
+from .base import Record
+
+Dim = int | str | None
+"""A size; the name of a dynamic axis; None where the file names neither."""
+
+
+class TensorSpec(Record):
+    """One input or output. `dtype` is NumPy's name (`float32`, `int64`, ...), or `string`.
+
+    `shape` is None where the file declares no rank.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[Dim, ...] | None
+
+
+class Signature(Record):
+    """The inputs that a caller must feed (initializers left out) and the outputs, in the file's order."""
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+
+class LayerAudit(Record):
+    """The zeros of one weight: the constant operand of a MatMul, Gemm or Conv node.
+
+    `zero_outputs` counts output channels (neurons) whose weights are all zero. `valid_2_4`: in each group
+    of four consecutive weights along the reduced axis at least two are zero; None where that axis is not
+    a multiple of four.
+    """
+
+    node: str
+    op_type: str
+    weight: str
+    shape: tuple[int, ...]
+    elements: int
+    zeros: int
+    zero_outputs: int
+    valid_2_4: bool | None
+
+
+class SparsityAudit(Record):
+    """The zeros of a whole ONNX file. `elements` and `zeros` count the weights of `layers`.
+
+    A weight that several nodes share counts once. `parameters` counts every float initializer or constant.
+    """
+
+    layers: tuple[LayerAudit, ...]
+    elements: int
+    zeros: int
+    parameters: int
+    denormals: int
+
+    @property
+    def sparsity(self) -> float:
+        """The share of zeros among the weights, 0 to 1; 0 for a file without weights."""
+        return self.zeros / self.elements if self.elements else 0.0
+
+
+class PruneReport(Record):
+    """What a pruning method did to the module: weights of its Linear and convolution layers.
+
+    `removed` is the number of weights that are gone from those layers, `zeros` the number that are there
+    and zero.
+    """
+
+    method: str
+    elements_before: int
+    elements_after: int
+    zeros: int
+    layers: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def removed(self) -> int:
+        """Weights that are no longer there."""
+        return self.elements_before - self.elements_after
+
+
+class OutputParity(Record):
+    """How far one output of the ONNX file is from PyTorch's, over all inputs tried.
+
+    `max_rel` is the largest absolute difference divided by the largest absolute reference value.
+    """
+
+    output: str
+    max_abs: float
+    max_rel: float
+    cosine: float
+
+
+class Parity(Record):
+    """The check of an artifact against the module that it was exported from."""
+
+    outputs: tuple[OutputParity, ...]
+    inputs_tried: int
+    tolerance: float
+    passed: bool
+
+
+class Artifact(Record):
+    """An ONNX file that can be measured.
+
+    `path` is absolute while a run is going on; a stored run keeps it relative to the results folder.
+    `sha256` is the digest of the file (and of its external data), `graph_sha256` that of the model without
+    its metadata, so that two exports of the same thing at different times can be told equal.
+    """
+
+    variant: str
+    path: str
+    sha256: str
+    graph_sha256: str
+    size_bytes: int
+    ir_version: int
+    opset: int
+    signature: Signature
+    audit: SparsityAudit
+    parity: Parity | None = None
+    prune: PruneReport | None = None
+    provenance: dict[str, str] = {}
+    export_seconds: float | None = None

@@ -1,0 +1,25 @@
+"""Numbers that carry their uncertainty, and what is said of them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from .base import Record
+
+SpeedVerdict = Literal["faster", "slower", "same", "inconclusive", "invalid"]
+GateOutcome = Literal["pass", "fail", "inconclusive", "invalid"]
+
+
+class Estimate(Record):
+    """A point, its two-sided confidence interval, and how it was got."""
+
+    point: float
+    low: float
+    high: float
+    confidence: float
+    method: str
+
+    @property
+    def relative_half_width(self) -> float:
+        """Half the interval's width over the point: 0.01 is plus or minus one per cent."""
+        return (self.high - self.low) / 2 / abs(self.point) if self.point else float("inf")
