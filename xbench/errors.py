@@ -1,11 +1,11 @@
 """The errors of xbench, and the exit code that each one means.
 
-    XbenchError              5  a fault of the program or of the machine
-    |-- InputError           2  bad input or usage
-    |   `-- StoreError       2  the results folder cannot be written or read
-    |-- UnavailableError     4  the hardware, or a library of it, is not here
-    |-- InvalidError         4  a number would be wrong: fallback, NaN, lost sparsity
-    `-- WorkerError          4  a worker process died, hung or refused
+XbenchError              5  a fault of the program or of the machine
+|-- InputError           2  bad input or usage
+|   `-- StoreError       2  the results folder cannot be written or read
+|-- UnavailableError     4  the hardware, or a library of it, is not here
+|-- InvalidError         4  a number would be wrong: fallback, NaN, lost sparsity
+`-- WorkerError          4  a worker process died, hung or refused
 """
 
 from __future__ import annotations

@@ -1,0 +1,227 @@
+"""The session runner that every ONNX Runtime provider shares.
+
+A provider's own runner says its name, its typed options and how to find out whether it is here. What proves
+the placement (rule 5 of the design) is done here, once for all of them.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from xbench.errors import InputError, InvalidError
+from xbench.machine.cpus import usable_cpus
+from xbench.protocols import Feeds, Outputs, ProfileReport
+from xbench.records.measurement import Placement
+from xbench.records.profile import Availability, HardwareProfile
+
+from .ort_install import find_runtime
+
+CPU = "CPUExecutionProvider"
+
+
+class OrtOptions(BaseModel):
+    """Options that every provider has. A provider's runner adds its own."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    arena: bool = Field(default=True, description="Memory arena of the CPU provider; moves the peak by a quarter.")
+    optimisation: Literal["none", "basic", "extended", "all"] = Field(
+        default="all", description="Level of ONNX Runtime's graph optimisations."
+    )
+    spinning: bool = Field(default=False, description="Let idle threads spin; slows whoever else is there.")
+
+    def provider_options(self) -> dict[str, str]:
+        """What is handed to the provider itself, by its own names."""
+        return {}
+
+
+class OrtSessionRunner:
+    """Runs one ONNX file in one `InferenceSession`."""
+
+    simulated = False
+    provider: ClassVar[str] = CPU
+    options_type: ClassVar[type[OrtOptions]] = OrtOptions
+    clock: Callable[[], int] = staticmethod(time.perf_counter_ns)
+
+    def __init__(self, path: Path, label: str, profile: HardwareProfile) -> None:
+        self.path = path
+        self.label = label
+        self.profile = profile
+        self.options = self.check_options(profile)
+        self._session: Any = None
+
+    @classmethod
+    def check_options(cls, profile: HardwareProfile) -> OrtOptions:
+        """The profile's options, typed. Raises InputError that names the option."""
+        try:
+            return cls.options_type.model_validate(profile.options)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            known = ", ".join(cls.options_type.model_fields)
+            raise InputError(
+                f"Profile {profile.name!r} has an option {where!r} that cannot be used",
+                first["msg"],
+                f"options of runner {profile.runner!r}: {known}",
+            ) from error
+
+    @classmethod
+    def probe(cls, profile: HardwareProfile) -> Availability:
+        """Whether ONNX Runtime is installed; a provider with libraries of its own looks further."""
+        cls.check_options(profile)
+        found = find_runtime()
+        if found is None:
+            return Availability(
+                available=False, reason="ONNX Runtime is not installed", remedy="pip install 'xbench[cpu]'"
+            )
+        return Availability(available=True)
+
+    @classmethod
+    def warm_import(cls) -> None:
+        """Import ONNX Runtime. Its telemetry is switched off before that."""
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+        import onnxruntime
+
+        onnxruntime.set_default_logger_severity(3)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._session = None
+
+    def _session_options(self, *, optimised: bool) -> Any:
+        import onnxruntime as ort
+
+        level = self.options.optimisation if optimised else "none"
+        levels = {
+            "none": ort.GraphOptimizationLevel.ORT_DISABLE_ALL,
+            "basic": ort.GraphOptimizationLevel.ORT_ENABLE_BASIC,
+            "extended": ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
+            "all": ort.GraphOptimizationLevel.ORT_ENABLE_ALL,
+        }
+        threads = self.profile.threads
+        spinning = "1" if self.options.spinning else "0"
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = usable_cpus() if threads == "all" else threads
+        options.inter_op_num_threads = 1
+        options.graph_optimization_level = levels[level]
+        options.enable_cpu_mem_arena = self.options.arena
+        options.log_severity_level = 3
+        options.add_session_config_entry("session.intra_op.allow_spinning", spinning)
+        options.add_session_config_entry("session.inter_op.allow_spinning", spinning)
+        options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+        return options
+
+    def _create(self, options: Any) -> Any:
+        import onnxruntime as ort
+
+        providers: list[Any] = [(self.provider, self.options.provider_options())]
+        if self.provider != CPU:
+            providers.append(CPU)
+        with warnings.catch_warnings():
+            # A provider that is not there is a warning of ONNX Runtime and a CPU session; the check below
+            # makes it an error.
+            warnings.simplefilter("ignore")
+            try:
+                session = ort.InferenceSession(os.fspath(self.path), options, providers=providers, enable_fallback=0)
+            except Exception as error:
+                raise InvalidError(f"ONNX Runtime cannot load {self.path.name}", _one_line(error)) from error
+        first = session.get_providers()[0]
+        if first != self.provider:
+            raise InvalidError(
+                f"{self.provider} was asked for and {first} took the session: a silent fallback",
+                f"ONNX Runtime offers {', '.join(ort.get_available_providers())}",
+                f"see `xbench hardware show {self.profile.name}` for what it needs",
+            )
+        return session
+
+    def load(self) -> None:
+        """Create the session that is measured."""
+        self._session = self._create(self._session_options(optimised=True))
+
+    def bind(self, feeds: Feeds) -> Callable[[], object]:
+        """One `session.run` of all outputs, by name."""
+        return functools.partial(self._session.run, None, dict(feeds))
+
+    def infer(self, feeds: Feeds) -> Outputs:
+        """One inference, its outputs by name; see `as_arrays` for outputs that are no tensors."""
+        return _infer(self._session, feeds)
+
+    def placement(self) -> Placement:
+        """Nodes by provider, as `get_provider_graph_assignment_info` tells them (after optimisation)."""
+        nodes: dict[str, int] = {}
+        for subgraph in self._session.get_provider_graph_assignment_info():
+            nodes[subgraph.ep_name] = nodes.get(subgraph.ep_name, 0) + len(subgraph.get_nodes())
+        return Placement(asked=self.provider, providers=tuple(self._session.get_providers()), nodes=nodes)
+
+    def profile_run(self, feeds: Feeds, *, optimised: bool) -> ProfileReport:
+        """Kernel times and output shapes from ONNX Runtime's own profiler, in a session of its own.
+
+        The first run is left out of the times: it allocates. Not optimised, each node of the file is there.
+        """
+        with tempfile.TemporaryDirectory(prefix="xbench-profile-") as folder:
+            options = self._session_options(optimised=optimised)
+            options.enable_profiling = True
+            options.profile_file_prefix = str(Path(folder) / "ort")
+            session = self._create(options)
+            for _ in range(2):
+                _infer(session, feeds)
+            events = json.loads(Path(session.end_profiling()).read_text())
+        kernels = [e for e in events if e.get("cat") == "Node" and e["name"].endswith("_kernel_time")]
+        return ProfileReport(provider_ns=_times(kernels), output_shapes=_shapes(kernels))
+
+
+def _times(kernels: list[dict[str, Any]]) -> dict[str, int]:
+    """Nanoseconds by provider, of the second half of the events: the second run."""
+    totals: dict[str, int] = {}
+    for event in kernels[len(kernels) // 2 :]:
+        provider = event["args"]["provider"]
+        totals[provider] = totals.get(provider, 0) + int(event["dur"]) * 1000
+    return totals
+
+
+def _shapes(kernels: list[dict[str, Any]]) -> dict[str, list[list[int]]]:
+    found = {}
+    for event in kernels:
+        key = event["name"].removesuffix("_kernel_time")
+        outputs = event["args"].get("output_type_shape", [])
+        found[key] = [list(shape) for output in outputs for shape in output.values()]
+    return found
+
+
+def _infer(session: Any, feeds: Feeds) -> Outputs:
+    try:
+        values = session.run(None, dict(feeds))
+    except Exception as error:
+        raise InvalidError("The model does not run on these inputs", _one_line(error)) from error
+    arrays: Outputs = {}
+    for output, value in zip(session.get_outputs(), values, strict=True):
+        arrays.update(as_arrays(output.name, value))
+    return arrays
+
+
+def as_arrays(name: str, value: Any) -> Outputs:
+    """An output as arrays: a sequence gives `name[0]`, ..., a map `name{key}`; an absent optional nothing."""
+    if value is None:
+        return {}
+    if isinstance(value, list):
+        return {k: v for i, item in enumerate(value) for k, v in as_arrays(f"{name}[{i}]", item).items()}
+    if isinstance(value, dict):
+        return {k: v for key, item in value.items() for k, v in as_arrays(f"{name}{{{key}}}", item).items()}
+    return {name: np.asarray(value)}
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:500]

@@ -1,0 +1,1 @@
+"""From raw samples to what is said of them. Pure: no process, no file, no clock."""

@@ -1,0 +1,1 @@
+"""Artifacts: ONNX files with a digest, a provenance and a description. No torch here."""

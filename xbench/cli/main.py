@@ -1,0 +1,208 @@
+"""`xbench`: the one command line. Command bodies import what they need, so that `--help` is quick."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .._version import __version__
+from ..errors import XbenchError
+from .options import Budget, Hardware, Json, Output, Precision, ProfileDir, Quiet, TimeLimit
+
+app = typer.Typer(
+    name="xbench",
+    help="What pruning really buys on each deployment target, and whether the pruned model may ship there.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+hardware_app = typer.Typer(help="Hardware profiles, and which of them this machine is.", no_args_is_help=True)
+suite_app = typer.Typer(help="Suites.", no_args_is_help=True)
+results_app = typer.Typer(help="Recorded runs.", no_args_is_help=True)
+app.add_typer(hardware_app, name="hardware")
+app.add_typer(suite_app, name="suite")
+app.add_typer(results_app, name="results")
+
+RESULTS = Path("results")
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, name, beginning of it, or `last`.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"xbench {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Options of all commands."""
+
+
+@app.command()
+def run(
+    suite: Annotated[Path | None, typer.Argument(help="The suite.", show_default="examples/minilm.yaml")] = None,
+    hardware: Hardware = None,
+    precision: Precision = None,
+    budget: Budget = None,
+    time_limit: TimeLimit = None,
+    output: Output = RESULTS,
+    json_file: Json = None,
+    quiet: Quiet = False,
+    trust: Annotated[bool, typer.Option("--trust", help="Run the code that the suite names.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the last unfinished run.")] = False,
+    profile_dir: ProfileDir = None,
+) -> None:
+    """The whole road: prune, export, run, score, gate; the per-device table; the verdicts."""
+    from ..suite.loading import default_suite, load_suite
+    from .parsing import duration
+    from .parsing import precision as parse_precision
+    from .travelling import Wishes, travel_and_show
+
+    wishes = Wishes(
+        output=output,
+        hardware=tuple(hardware or ()),
+        precision=parse_precision(precision),
+        budget=duration("--budget", budget),
+        time_limit=duration("--time-limit", time_limit),
+        trusted=trust,
+        resume=resume,
+        profile_folders=tuple(profile_dir or ()),
+        inputs=None,
+    )
+    raise typer.Exit(travel_and_show(load_suite(suite or default_suite()), wishes, json_file, quiet))
+
+
+@app.command()
+def compare(
+    base: Annotated[Path, typer.Argument(metavar="BASE.onnx", help="The baseline.")],
+    candidates: Annotated[list[Path], typer.Argument(metavar="CAND.onnx...", help="What is compared with it.")],
+    hardware: Hardware = None,
+    shape: Annotated[list[str] | None, typer.Option("--shape", help="INPUT=1x3x224x224; repeatable.")] = None,
+    inputs: Annotated[Path | None, typer.Option("--inputs", help=".npz file with an array for each input.")] = None,
+    precision: Precision = None,
+    budget: Budget = None,
+    time_limit: TimeLimit = None,
+    output: Output = RESULTS,
+    json_file: Json = None,
+    quiet: Quiet = False,
+    profile_dir: ProfileDir = None,
+) -> None:
+    """Any ONNX files against each other, with nothing configured. Needs no torch."""
+    from .comparing import check_files, suite_of
+    from .parsing import duration, shapes
+    from .parsing import precision as parse_precision
+    from .travelling import Wishes, travel_and_show
+
+    wishes = Wishes(
+        output=output,
+        hardware=tuple(hardware or ()),
+        precision=parse_precision(precision),
+        budget=duration("--budget", budget) or 30.0,
+        time_limit=duration("--time-limit", time_limit),
+        trusted=False,
+        resume=False,
+        profile_folders=tuple(profile_dir or ()),
+        inputs=inputs,
+    )
+    loaded = suite_of(base, candidates, shapes(shape or ()))
+    check_files(loaded, inputs)
+    raise typer.Exit(travel_and_show(loaded, wishes, json_file, quiet, sentences=True))
+
+
+@app.command()
+def report(
+    name: RunName = "last",
+    form: Annotated[str, typer.Option("--format", help="terminal, markdown or json.")] = "",
+    output: Output = RESULTS,
+) -> None:
+    """The tables of a recorded run, without running anything."""
+    from .reporting import report_run
+
+    report_run(name, output, form)
+
+
+@app.command()
+def gate(name: RunName = "last", output: Output = RESULTS) -> None:
+    """The verdicts again, computed from the recorded samples."""
+    from .reporting import gate_run
+
+    raise typer.Exit(gate_run(name, output))
+
+
+@hardware_app.command("list")
+def hardware_list(profile_dir: ProfileDir = None) -> None:
+    """All profiles, and whether each can run here."""
+    from .hardware import list_profiles
+
+    list_profiles(tuple(profile_dir or ()))
+
+
+@hardware_app.command("show")
+def hardware_show(name: str, profile_dir: ProfileDir = None) -> None:
+    """One profile, whole, and whether it can run here."""
+    from .hardware import show_profile
+
+    show_profile(name, tuple(profile_dir or ()))
+
+
+@suite_app.command("schema")
+def suite_schema() -> None:
+    """The JSON Schema of a suite, for editors."""
+    import json
+
+    from ..suite.model import json_schema
+
+    sys.stdout.write(json.dumps(json_schema(), indent=1) + "\n")
+
+
+@results_app.command("list")
+def results_list(output: Output = RESULTS) -> None:
+    """All runs in the results folder."""
+    from .reporting import list_runs
+
+    list_runs(output)
+
+
+def main() -> None:
+    """The entry point: the only place that ends the process, with the codes of the design's section 7."""
+    debug = "--debug" in sys.argv
+    try:
+        app()
+    except XbenchError as error:
+        _fail(error, error.exit_code, debug)
+    except KeyboardInterrupt:
+        _say("interrupted: what was finished is saved; `xbench run --resume` with the same suite goes on")
+        sys.exit(130)
+    except BrokenPipeError:
+        # Whoever read our output has gone. Python would complain once more when it flushes at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:  # noqa: BLE001 - the last line of defence: told, never swallowed
+        _fail(error, 5, debug)
+
+
+def _fail(error: Exception, code: int, debug: bool) -> None:
+    if debug:
+        traceback.print_exception(error)
+    elif isinstance(error, XbenchError):
+        _say(str(error))
+    else:
+        _say(f"a fault of xbench or of the machine: {type(error).__name__}: {error}\nsee more with --debug")
+    sys.exit(code)
+
+
+def _say(text: str) -> None:
+    from ..report.text import visible
+
+    lines = [visible(line) for line in text.splitlines()]
+    sys.stderr.write("xbench: " + "\n        ".join(lines) + "\n")

@@ -1,0 +1,69 @@
+"""Commands on recorded runs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tabulate import tabulate
+
+from ..errors import InputError
+from ..report.text import visible
+from ..road.concluding import conclude
+from ..road.recomputing import recompute
+from ..store.folder import ResultsFolder
+from ..suite.model import Suite
+from .showing import STDOUT, show, show_place, write_json
+
+FORMS = ("", "terminal", "markdown", "json")
+
+
+def report_run(name: str, results: Path, form: str) -> None:
+    """Show a run as it was recorded."""
+    if form not in FORMS:
+        raise InputError(f"There is no format {form!r}", f"known are {', '.join(FORMS[1:])}")
+    record = ResultsFolder(results).find(name).load()
+    if form == "json":
+        write_json(record, STDOUT)
+    elif form == "markdown":
+        from ..report.markdown import render
+
+        sys.stdout.write(render(record))
+    elif form == "terminal":
+        from rich.console import Console
+
+        from ..report.terminal import render as render_terminal
+
+        render_terminal(record, Console(force_terminal=True))
+    else:
+        show(record)
+
+
+def gate_run(name: str, results: Path) -> int:
+    """Compute comparisons and verdicts again from raw samples, show them, and return the exit code."""
+    folder = ResultsFolder(results).find(name)
+    record = folder.load()
+    suite = Suite.model_validate(record.suite)
+    again = conclude(recompute(record, suite, folder), suite)
+    show(again)
+    if (again.groups, again.verdicts) != (record.groups, record.verdicts):
+        sys.stdout.write("The recorded verdicts or figures were others: the record was changed, or xbench was.\n")
+    show_place(folder.path)
+    return again.exit_code or 0
+
+
+def list_runs(results: Path) -> None:
+    """All runs, the oldest first."""
+    rows = []
+    for folder in ResultsFolder(results).runs():
+        record = folder.load()
+        rows.append((record.id, record.status, record.outcome or "-", len(record.variants), len(record.groups)))
+    headers = ("run", "status", "outcome", "variants", "devices x workloads")
+    sys.stdout.write(visible_table(rows, headers) if rows else f"No runs in {visible(str(results))}\n")
+
+
+def visible_table(rows: Sequence[tuple[object, ...]], headers: tuple[str, ...]) -> str:
+    """A plain table whose cells are safe for a terminal."""
+    cells = [[visible(str(cell)) for cell in row] for row in rows]
+    return tabulate(cells, headers=headers, tablefmt="simple", disable_numparse=True) + "\n"

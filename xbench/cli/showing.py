@@ -1,0 +1,54 @@
+"""Shows a record: tables and sentences on standard output, data where `--json` says."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from ..errors import StoreError
+from ..records.run_record import RunRecord
+from ..report.data import as_data
+from ..report.text import visible
+from ..report.words import sentence
+from ..store.files import write_text
+
+STDOUT = "-"
+
+
+def write_json(record: RunRecord, target: str) -> None:
+    """Write the data to a file, or to standard output for `-`."""
+    text = json.dumps(as_data(record), indent=1, allow_nan=False) + "\n"
+    if target == STDOUT:
+        sys.stdout.write(text)
+        return
+    path = Path(target)
+    if not path.absolute().parent.is_dir():
+        raise StoreError(f"--json {target}: the folder does not exist")
+    write_text(path, text)
+
+
+def show(record: RunRecord) -> None:
+    """Tables: by rich in a terminal, as Markdown elsewhere."""
+    if sys.stdout.isatty():
+        from rich.console import Console
+
+        from ..report.terminal import render as render_terminal
+
+        render_terminal(record, Console())
+    else:
+        from ..report.markdown import render as render_markdown
+
+        sys.stdout.write(render_markdown(record))
+
+
+def show_sentences(record: RunRecord) -> None:
+    """One sentence for each comparison."""
+    for group in record.groups:
+        for comparison in group.comparisons:
+            sys.stdout.write(visible(sentence(comparison)) + "\n")
+
+
+def show_place(path: Path) -> None:
+    """Where the results lie."""
+    sys.stdout.write(f"Results: {visible(str(path))}\n")

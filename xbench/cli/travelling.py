@@ -1,0 +1,42 @@
+"""Travels the road for a command: with a view of the progress, and the results shown at the end."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+
+from ..progress import Journey
+from ..road.context import RunOptions as Wishes
+from ..road.story import travel
+from ..suite.loading import LoadedSuite
+from .showing import STDOUT, show, show_place, show_sentences, write_json
+from .view import make_view
+
+__all__ = ["Wishes", "travel_and_show"]
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def travel_and_show(
+    loaded: LoadedSuite, wishes: Wishes, json_file: str | None, quiet: bool, sentences: bool = False
+) -> int:
+    """Run a suite and show what came of it. Returns the exit code."""
+    # SIGTERM ends a run as Ctrl-C does: workers stopped, what was finished kept.
+    signal.signal(signal.SIGTERM, _terminate)
+    view = make_view(quiet)
+    try:
+        record, context = travel(loaded, wishes, Journey(view))
+    finally:
+        view.close()
+    if json_file is not None:
+        write_json(record, json_file)
+    if json_file != STDOUT:
+        show(record)
+        if sentences:
+            show_sentences(record)
+        show_place(context.folder.path)
+    sys.stdout.flush()
+    return record.exit_code or 0

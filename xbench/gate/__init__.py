@@ -1,0 +1,1 @@
+"""Gates: the rules of a release, decided from records alone."""

@@ -1,0 +1,98 @@
+"""Decides gates. Missing data never passes (section 5 of the design)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..records.comparison import Comparison, GateVerdict
+from ..records.estimate import Estimate, GateOutcome
+from ..records.quality import MetricResult, QualityResult
+from ..stats.paired import non_inferior, samples_for_margin
+from ..suite.model import GateSpec
+
+# The worst of several outcomes decides; the first here is the worst.
+_ORDER: tuple[GateOutcome, ...] = ("invalid", "fail", "inconclusive", "pass")
+
+
+def worst(outcomes: Iterable[GateOutcome]) -> GateOutcome | None:
+    """The outcome of several together; None where there are none."""
+    found = set(outcomes)
+    return next((outcome for outcome in _ORDER if outcome in found), None)
+
+
+def decide_speed(spec: GateSpec, comparison: Comparison) -> GateVerdict | None:
+    """`min_speedup`: passes where the whole 95 % interval is at or above the bound, fails where it is below."""
+    if spec.min_speedup is None:
+        return None
+    outcome, reason = _speed_outcome(spec.min_speedup, comparison)
+    return GateVerdict(
+        variant=comparison.candidate,
+        hardware=comparison.hardware,
+        workload=comparison.workload,
+        gate="min_speedup",
+        bound=spec.min_speedup,
+        outcome=outcome,
+        reason=reason,
+    )
+
+
+def _speed_outcome(bound: float, comparison: Comparison) -> tuple[GateOutcome, str]:
+    speedup = comparison.speedup
+    if comparison.verdict == "invalid":
+        return "invalid", "; ".join(comparison.reasons)
+    if speedup is None:
+        return "inconclusive", "; ".join(comparison.reasons)
+    interval = f"{speedup.point:.2f}x ({speedup.low:.2f}x to {speedup.high:.2f}x)"
+    if speedup.low >= bound:
+        return "pass", f"{interval} is at least {bound:g}x"
+    if speedup.high < bound:
+        return "fail", f"{interval} is below {bound:g}x"
+    return "inconclusive", f"{interval} holds {bound:g}x: measure longer (--budget)"
+
+
+def decide_quality(spec: GateSpec, result: QualityResult, workload: str) -> list[GateVerdict]:
+    """`max_drop`: non-inferiority on paired outcomes, one-sided at 95 %."""
+    verdicts = []
+    for metric, bound in spec.max_drop.items():
+        outcome, reason = _drop_outcome(metric, bound, result)
+        verdicts.append(
+            GateVerdict(
+                variant=result.variant,
+                hardware=result.hardware,
+                workload=workload,
+                gate=f"max_drop.{metric}",
+                bound=bound,
+                outcome=outcome,
+                reason=reason,
+            )
+        )
+    return verdicts
+
+
+def _drop_outcome(metric: str, bound: float, result: QualityResult) -> tuple[GateOutcome, str]:
+    if result.failure:
+        return "invalid", result.failure
+    found = result.metric(metric)
+    if found is None or found.drop is None:
+        return "invalid", f"{metric} was not measured"
+    outcome = non_inferior(found.drop, bound)
+    text = f"{metric} drops by {found.drop.point:.3f} ({found.drop.low:.3f} to {found.drop.high:.3f})"
+    if outcome == "pass":
+        return outcome, f"{text}, at most {bound:g}"
+    if outcome == "fail":
+        return outcome, f"{text}, more than {bound:g}"
+    return outcome, f"{text}, around {bound:g}: {_needed(found, found.drop, bound)}"
+
+
+def _needed(found: MetricResult, drop: Estimate, bound: float) -> str:
+    """How many examples would tell, if the true drop were none, as the planning formula has it."""
+    if bound <= 0:
+        return "no number of examples can show a drop of at most 0"
+    # The spread of the paired differences, back out of the interval: for 0/1 scores it is the discordance.
+    discordant = min(1.0, found.examples * ((drop.high - drop.low) / (2 * 1.645)) ** 2 + drop.point**2)
+    if not discordant > 0:
+        return f"{found.examples} examples do not decide it"
+    return (
+        f"{found.examples} examples do not decide it; with no true drop, some "
+        f"{samples_for_margin(discordant, bound):,} would"
+    )

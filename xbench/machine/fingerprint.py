@@ -1,0 +1,114 @@
+"""Collects the fingerprint of this machine from /proc, /sys and the installed packages."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import psutil
+
+from ..records.fingerprint import Fingerprint
+from .cpus import cgroup_cpu_limit, usable_cpus
+
+_LIBRARIES = (
+    "xbench",
+    "numpy",
+    "scipy",
+    "onnx",
+    "onnxruntime",
+    "onnxruntime-gpu",
+    "torch",
+    "torch-pruning",
+    "optimum-onnx",
+    "transformers",
+    "tokenizers",
+    "scikit-learn",
+)
+# Variables that change what a math library or a runtime does. Nothing else of the environment is recorded.
+_ENVIRONMENT = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "CUDA_VISIBLE_DEVICES",
+    "NVIDIA_TF32_OVERRIDE",
+    "ORT_LOAD_CONFIG_FROM_MODEL",
+    "MALLOC_ARENA_MAX",
+)
+_MIB = 1024 * 1024
+# A cgroup without a memory limit shows a number near 2**63.
+_NO_LIMIT = 2**60
+
+
+def _first_line(path: str) -> str:
+    file = Path(path)
+    return file.read_text(errors="replace").strip().split("\n", 1)[0] if file.is_file() else ""
+
+
+def _cpuinfo() -> dict[str, str]:
+    file = Path("/proc/cpuinfo")
+    found: dict[str, str] = {}
+    for line in file.read_text(errors="replace").splitlines() if file.is_file() else ():
+        key, _, value = line.partition(":")
+        found.setdefault(key.strip(), value.strip())
+    return found
+
+
+def cpu_flags() -> frozenset[str]:
+    """CPU features as /proc/cpuinfo names them (`flags` on x86, `Features` on ARM)."""
+    info = _cpuinfo()
+    return frozenset((info.get("flags") or info.get("Features") or "").split())
+
+
+def _memory_limit_mib() -> int | None:
+    text = _first_line("/sys/fs/cgroup/memory.max") or _first_line("/sys/fs/cgroup/memory/memory.limit_in_bytes")
+    return int(text) // _MIB if text.isdigit() and int(text) < _NO_LIMIT else None
+
+
+def _libraries() -> dict[str, str]:
+    found = {}
+    for name in _LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _gpus() -> tuple[str, ...]:
+    # The driver lists its cards here without any library or tool of it being needed.
+    files = sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))
+    return tuple(
+        line.partition(":")[2].strip()
+        for file in files
+        for line in file.read_text().splitlines()
+        if line.startswith("Model")
+    )
+
+
+def fingerprint() -> Fingerprint:
+    """What this machine is, now."""
+    info = _cpuinfo()
+    khz = _first_line("/sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq")
+    return Fingerprint(
+        cpu_model=info.get("model name") or info.get("CPU part") or platform.processor() or "unknown",
+        architecture=platform.machine(),
+        cpu_flags_sha256=hashlib.sha256(" ".join(sorted(cpu_flags())).encode()).hexdigest(),
+        cpus_online=os.cpu_count() or 0,
+        cpus_usable=usable_cpus(),
+        cgroup_cpu_limit=cgroup_cpu_limit(),
+        memory_mib=psutil.virtual_memory().total // _MIB,
+        memory_limit_mib=_memory_limit_mib(),
+        governor=_first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor") or "unknown",
+        max_frequency_mhz=int(khz) / 1000 if khz.isdigit() else None,
+        system=platform.system(),
+        kernel=platform.release(),
+        libc=" ".join(platform.libc_ver()).strip(),
+        python=platform.python_version(),
+        gpus=_gpus(),
+        nvidia_driver=_first_line("/proc/driver/nvidia/version"),
+        libraries=_libraries(),
+        environment={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
+    )

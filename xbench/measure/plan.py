@@ -1,0 +1,40 @@
+"""How a group of variants is to be measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..records.profile import HardwareProfile
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is measured in a worker of its own: the label of its samples, its variant, and the variant's file.
+
+    The second copy of the baseline has another label and the same variant.
+    """
+
+    label: str
+    variant: str
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class MeasurePlan:
+    """Sizes and limits of a measurement. Times are in seconds of the clock on the wall.
+
+    A process set starts one fresh process for each variant; in each of its rounds each variant has one block
+    of about `block_seconds`. Sets are added until the caller has what it wants or `budget_seconds` are over.
+    """
+
+    profile: HardwareProfile
+    inputs: Path
+    budget_seconds: float
+    time_limit: float
+    seed: int
+    planned_sets: int = 6
+    block_seconds: float = 0.12
+    warmup_seconds: float = 0.1
+    min_rounds: int = 4
+    max_rounds: int = 40

@@ -1,0 +1,135 @@
+"""The parent's hold on one worker process. It sleeps on a pipe while the worker works."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import IO, Any, Self
+
+from ..errors import WorkerError
+from ..records.profile import HardwareProfile
+from .messages import Message, raise_error
+
+_LAST_LINES = 3
+_START_LIMIT_S = 60.0
+
+
+class WorkerProcess:
+    """A fresh process with one runner in it. Leaving the context kills it, whatever it is doing.
+
+    `time_limit` (seconds) bounds loading and each other answer; `request` takes more where the work is known
+    to be longer. The process has a session of its own, so that Ctrl-C reaches the parent alone.
+    """
+
+    def __init__(self, path: Path, label: str, profile: HardwareProfile, time_limit: float) -> None:
+        self.label = label
+        self.profile = profile
+        self.path = path
+        self.time_limit = time_limit
+        self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed in __exit__
+        self._child: subprocess.Popen[bytes] | None = None
+        self._commands: IO[str] | None = None
+        self._answers = -1
+        self._buffer = b""
+
+    def __enter__(self) -> Self:
+        command_read, command_write = os.pipe()
+        answer_read, answer_write = os.pipe()
+        arguments = [str(command_read), str(answer_write), str(os.getpid())]
+        self._child = subprocess.Popen(
+            [sys.executable, "-P", "-m", "xbench.measure.worker", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=self._stderr,
+            stderr=self._stderr,
+            pass_fds=(command_read, answer_write),
+            start_new_session=True,
+        )
+        os.close(command_read)
+        os.close(answer_write)
+        self._commands = os.fdopen(command_write, "w")
+        self._answers = answer_read
+        try:
+            self._exchange(
+                {
+                    "path": str(self.path),
+                    "label": self.label,
+                    "profile": self.profile.model_dump(mode="json", by_alias=True),
+                },
+                max(_START_LIMIT_S, self.time_limit),
+                "start",
+            )
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._child is None:
+            return
+        self._child.kill()
+        self._child.wait()
+        if self._commands is not None:
+            try:
+                self._commands.close()
+            except BrokenPipeError:  # what was not sent has nobody to read it
+                self._commands = None
+        os.close(self._answers)
+        self._stderr.close()
+        self._child = None
+
+    def request(self, command: str, *, expected_seconds: float = 0.0, **arguments: Any) -> Message:
+        """Have one command done. Raises what the worker raised, or WorkerError if it died or took too long."""
+        message = {"do": command, **arguments}
+        return self._exchange(message, self.time_limit + 3 * expected_seconds, command)
+
+    def _exchange(self, message: Message, limit: float, what: str) -> Message:
+        if self._commands is None:
+            raise WorkerError(f"The worker of {self.label} has ended already")
+        try:
+            self._commands.write(json.dumps(message) + "\n")
+            self._commands.flush()
+        except BrokenPipeError as error:
+            raise self._death(what) from error
+        answer: Message = json.loads(self._read_line(limit, what))
+        raise_error(answer)
+        return answer
+
+    def _read_line(self, limit: float, what: str) -> bytes:
+        deadline = time.monotonic() + limit
+        while b"\n" not in self._buffer:
+            ready, _, _ = select.select([self._answers], [], [], max(0.0, deadline - time.monotonic()))
+            if not ready:
+                raise WorkerError(
+                    f"The worker of {self.label} did not finish `{what}` within {limit:g} s",
+                    "it was stopped: loading or inference may never end",
+                    "give it longer with --time-limit, such as --time-limit 600s",
+                )
+            chunk = os.read(self._answers, 1 << 20)
+            if not chunk:
+                raise self._death(what)
+            self._buffer += chunk
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        return line
+
+    def _death(self, what: str) -> WorkerError:
+        assert self._child is not None  # noqa: S101 - only called between __enter__ and __exit__
+        status = self._child.wait()
+        self._stderr.seek(0)
+        lines = self._stderr.read().decode(errors="replace").strip().splitlines()[-_LAST_LINES:]
+        how = f"exit status {status}"
+        if status < 0:
+            how = f"signal {signal.Signals(-status).name}"
+            if -status == signal.SIGKILL:
+                how += ", which is how the kernel ends a process that takes too much memory"
+        return WorkerError(
+            f"The worker of {self.label} died during `{what}` ({how})",
+            "; ".join(lines),
+            "see the log of the machine (dmesg) if nothing is said here",
+        )

@@ -1,0 +1,72 @@
+"""Digests that tell two files, and two models, equal."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import onnx
+
+from .external import external_tensors, stretch_of
+from .opening import open_model
+from .walk import graphs, nodes, tensors
+
+_CHUNK = 16 * 2**20
+
+
+def digests(path: Path) -> tuple[str, str]:
+    """(sha256 of the file and its external data, sha256 of the model without its metadata).
+
+    The first is what `sha256sum` prints where there is no external data; otherwise each external file
+    follows, by name and content. The second ignores metadata, documentation, producer, and where the
+    weights lie: two exports of the same thing are equal in it. Raises InputError as `open_model` does.
+    """
+    model = open_model(path, load_external=False)
+    whole = hashlib.sha256()
+    _add_file(whole, path)
+    stretches = [stretch_of(path, tensor) for tensor in external_tensors(model)]
+    for location, file in sorted({(stretch.location, stretch.file) for stretch in stretches}):
+        whole.update(location.encode() + b"\0")
+        _add_file(whole, file)
+    return whole.hexdigest(), _graph_digest(path, model)
+
+
+def _add_file(digest: hashlib._Hash, path: Path) -> None:
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+
+
+def _graph_digest(path: Path, model: onnx.ModelProto) -> str:
+    """Changes `model`: it is this module's own copy. What is left of it is small whatever its weights."""
+    for tensor in tensors(model):
+        _replace_bytes_by_digest(path, tensor)
+    for field in ("metadata_props", "doc_string", "producer_name", "producer_version", "model_version"):
+        model.ClearField(field)
+    for message in _documented(model):
+        for field in ("metadata_props", "doc_string"):
+            if field in message.DESCRIPTOR.fields_by_name:
+                message.ClearField(field)
+    return hashlib.sha256(model.SerializeToString(deterministic=True)).hexdigest()
+
+
+def _documented(model: onnx.ModelProto) -> list[onnx.GraphProto | onnx.NodeProto | onnx.ValueInfoProto]:
+    found: list[onnx.GraphProto | onnx.NodeProto | onnx.ValueInfoProto] = list(nodes(model))
+    for graph in graphs(model):
+        found += [graph, *graph.input, *graph.output, *graph.value_info]
+    return found
+
+
+def _replace_bytes_by_digest(path: Path, tensor: onnx.TensorProto) -> None:
+    """Weights inside the file and weights beside it come to the same."""
+    digest = hashlib.sha256()
+    if tensor.data_location == onnx.TensorProto.EXTERNAL:
+        for chunk in stretch_of(path, tensor).chunks():
+            digest.update(chunk)
+    elif tensor.HasField("raw_data"):
+        digest.update(tensor.raw_data)
+    else:
+        return
+    for field in ("external_data", "data_location", "doc_string", "metadata_props"):
+        tensor.ClearField(field)
+    tensor.raw_data = digest.digest()

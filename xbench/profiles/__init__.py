@@ -1,0 +1,1 @@
+"""Hardware profiles: found by name, read from YAML, held against the machine."""

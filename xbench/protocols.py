@@ -1,0 +1,101 @@
+"""What an exporter and a runner are. The core knows these shapes and imports no plug-in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .records.measurement import Placement
+from .records.profile import Availability, HardwareProfile
+
+if TYPE_CHECKING:
+    import torch
+
+Feeds = Mapping[str, NDArray[Any]]
+"""Inputs by name."""
+
+Outputs = dict[str, NDArray[Any]]
+"""Outputs by name; a sequence or map output comes as one entry for each of its arrays."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileReport:
+    """One profiled run. `provider_ns`: kernel time by provider. `output_shapes`: by node key, see below.
+
+    A node's key is its name, or `OP_INDEX` (its operator and its place in the file) where it has none.
+    """
+
+    provider_ns: dict[str, int]
+    output_shapes: dict[str, list[list[int]]]
+
+
+class Exporter(Protocol):
+    """Writes a module as an ONNX file."""
+
+    def export(
+        self,
+        module: torch.nn.Module,
+        example_inputs: dict[str, torch.Tensor],
+        dynamic_axes: dict[str, dict[int, str]],
+        path: Path,
+        opset: int | None = None,
+    ) -> None:
+        """Write `path`. Inputs keep the keys of `example_inputs` as names; raise InvalidError on failure."""
+
+
+class Runner(Protocol):
+    """A context manager that runs one artifact on one execution provider, inside a worker process.
+
+    Made by `Runner(path, label, profile)`; entering it creates no session yet, so that loading can be timed.
+    """
+
+    simulated: bool
+    """True where nothing is computed, so that outputs mean nothing and results are labelled as simulated."""
+
+    clock: Callable[[], int]
+    """Nanoseconds; `time.perf_counter_ns`, unless a runner for tests scripts its time."""
+
+    def __init__(self, path: Path, label: str, profile: HardwareProfile) -> None: ...
+
+    @classmethod
+    def probe(cls, profile: HardwareProfile) -> Availability:
+        """Whether the target can be here, found without importing its library."""
+
+    @classmethod
+    def warm_import(cls) -> None:
+        """Import the libraries, so that their memory and time are not counted as the model's."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *exc: object) -> None: ...
+
+    def load(self) -> None:
+        """Create the session. Raise InvalidError where another provider than the one asked for took it."""
+
+    def bind(self, feeds: Feeds) -> Callable[[], object]:
+        """The call that is timed: one inference, with nothing around it."""
+
+    def infer(self, feeds: Feeds) -> Outputs:
+        """One inference, its outputs as arrays."""
+
+    def placement(self) -> Placement:
+        """Which provider holds which nodes, as the session reports it."""
+
+    def profile_run(self, feeds: Feeds, *, optimised: bool) -> ProfileReport:
+        """A run in a session of its own with the profiler on; never one of the timed ones."""
+
+
+FINITE_KINDS = "fc"
+"""NumPy's kinds of dtype that can hold NaN or infinity."""
+
+
+def all_finite(array: NDArray[Any]) -> bool:
+    """Whether an array holds no NaN and no infinity; True for arrays that cannot hold any."""
+    if array.dtype.kind == "V" or array.dtype.name.startswith(("bfloat16", "float8")):
+        array = array.astype(np.float32)
+    return array.dtype.kind not in FINITE_KINDS or bool(np.isfinite(array).all())

@@ -1,0 +1,32 @@
+"""What it takes to run a module that this program did not write."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+
+Inputs = Mapping[str, torch.Tensor]
+"""The keyword arguments of one forward call."""
+
+# What a forward method, or a library that walks through it, raises for a module that it cannot run.
+MODEL_FAULTS = (
+    RuntimeError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    AssertionError,
+    ArithmeticError,
+)
+
+
+def tensors_of(output: object) -> list[torch.Tensor]:
+    """The tensors of a forward's result, in order, out of nested tuples, lists and mappings."""
+    if isinstance(output, torch.Tensor):
+        return [output]
+    if isinstance(output, Mapping):
+        return [tensor for value in output.values() for tensor in tensors_of(value)]
+    if isinstance(output, list | tuple):
+        return [tensor for value in output for tensor in tensors_of(value)]
+    return []

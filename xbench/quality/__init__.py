@@ -1,0 +1,1 @@
+"""Quality: real data, the outputs of the artifact as deployed, and one score for each example."""

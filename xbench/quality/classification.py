@@ -1,0 +1,76 @@
+"""Classification: whether the class with the highest score is the right one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError, InvalidError
+from ..protocols import Feeds, Outputs
+from .tasks import Scores, first_output
+
+
+class ClassificationTask:
+    """Images (or any arrays) with one right class each."""
+
+    metrics: tuple[str, ...] = ("accuracy",)
+
+    def __init__(self, examples: NDArray[Any], labels: NDArray[np.int64], batch: int, input_name: str) -> None:
+        self.sample_inputs: Mapping[str, str] = {input_name: examples.dtype.name}
+        self._examples = examples
+        self._labels = labels
+        self._batch = batch
+        self.batches = -(-len(examples) // batch)
+        digest = hashlib.sha256(np.ascontiguousarray(examples).tobytes())
+        digest.update(np.ascontiguousarray(labels).tobytes())
+        self.dataset_sha256 = digest.hexdigest()
+
+    def feeds(self, inputs: Mapping[str, str]) -> Iterator[Feeds]:
+        """Batches of examples for the model's only input."""
+        if len(inputs) != 1:
+            raise InputError(
+                "The classification task feeds models with one input", f"this one has {', '.join(inputs)}"
+            )
+        ((name, dtype),) = inputs.items()
+        for start in range(0, len(self._examples), self._batch):
+            yield {name: self._examples[start : start + self._batch].astype(dtype)}
+
+    def reduce(self, batch: int, outputs: Outputs) -> Outputs:
+        """The class of the highest score."""
+        scores = first_output(outputs)
+        if scores.ndim != 2:
+            raise InvalidError(
+                "The classification task needs scores as the first output, shape (batch, classes)",
+                f"the model gave shape {scores.shape}",
+            )
+        return {"classes": scores.argmax(axis=1)}
+
+    def score(self, kept: Sequence[Outputs]) -> Scores:
+        """1 where the answer is right, 0 where it is not."""
+        answers = np.concatenate([output["classes"] for output in kept])
+        return {"accuracy": (answers == self._labels).astype(np.float64)}
+
+
+def digits() -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]]:
+    """scikit-learn's digits, split: training images and labels (1257), held-out images and labels (540).
+
+    Images have shape (n, 1, 8, 8), float32, 0 to 1. The split is stratified and always the same.
+    """
+    try:
+        from sklearn.datasets import load_digits
+        from sklearn.model_selection import train_test_split
+    except ImportError as error:
+        raise InputError(
+            "The digits data need the package scikit-learn", "", "pip install 'xbench[examples]'"
+        ) from error
+    data = load_digits()
+    images = (data.images / 16.0).astype(np.float32)[:, None]
+    labels = data.target.astype(np.int64)
+    train, held_out, train_labels, held_out_labels = train_test_split(
+        images, labels, test_size=540, random_state=0, stratify=labels
+    )
+    return train, train_labels, held_out, held_out_labels

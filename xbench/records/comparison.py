@@ -1,0 +1,54 @@
+"""What is said of a candidate against the baseline of the same run."""
+
+from __future__ import annotations
+
+from .base import Record
+from .estimate import Estimate, GateOutcome, SpeedVerdict
+from .measurement import CaseSummary
+
+
+class Comparison(Record):
+    """A candidate against the baseline, on one device and workload. Above 1 is faster.
+
+    `speedup` is None where the verdict is `invalid` or there were too few sets for an interval; `reasons`
+    says why. `ideal_speedup` is the ratio of the multiply-accumulates that are not by zero; None, with a
+    note, where they cannot all be counted. `noise_floor` is relative: 0.006 is 0.6 %.
+    """
+
+    baseline: str
+    candidate: str
+    hardware: str
+    workload: str
+    verdict: SpeedVerdict
+    speedup: Estimate | None = None
+    cpu_time_speedup: Estimate | None = None
+    ideal_speedup: float | None = None
+    ideal_note: str = ""
+    noise_floor: float | None = None
+    output_max_abs_difference: float | None = None
+    reasons: tuple[str, ...] = ()
+
+
+class CaseResult(Record):
+    """One variant on one device and workload: its figures, or why there are none."""
+
+    variant: str
+    hardware: str
+    workload: str
+    summary: CaseSummary | None = None
+    failure: str = ""
+
+
+class GateVerdict(Record):
+    """One rule of the release, applied to one variant on one device.
+
+    `gate` is the rule's name (`min_speedup`, `max_drop.recall_at_1`), `bound` what it asks for.
+    """
+
+    variant: str
+    hardware: str
+    workload: str
+    gate: str
+    bound: float
+    outcome: GateOutcome
+    reason: str

@@ -1,0 +1,33 @@
+"""What a result was measured on: two figures may be set against each other only where this agrees."""
+
+from __future__ import annotations
+
+from .base import Record
+
+
+class Fingerprint(Record):
+    """The machine and the software that a run was made on. Holds no user name, host name or path."""
+
+    cpu_model: str
+    architecture: str
+    cpu_flags_sha256: str
+    cpus_online: int
+    cpus_usable: int
+    cgroup_cpu_limit: float | None
+    memory_mib: int
+    memory_limit_mib: int | None
+    governor: str
+    max_frequency_mhz: float | None
+    system: str
+    kernel: str
+    libc: str
+    python: str
+    gpus: tuple[str, ...]
+    nvidia_driver: str
+    libraries: dict[str, str]
+    environment: dict[str, str]
+
+    def differences(self, other: Fingerprint) -> list[str]:
+        """The fields in which two fingerprints differ, each with both values."""
+        mine, theirs = self.model_dump(), other.model_dump()
+        return [f"{name}: {mine[name]!r} and {theirs[name]!r}" for name in mine if mine[name] != theirs[name]]

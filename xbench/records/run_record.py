@@ -1,0 +1,98 @@
+"""The record of a whole run, as it is stored. Its schema has a version; raw samples lie beside it."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from .artifact import Artifact
+from .base import Record
+from .comparison import CaseResult, Comparison, GateVerdict
+from .estimate import GateOutcome
+from .fingerprint import Fingerprint
+from .profile import Availability, HardwareProfile
+from .quality import QualityResult
+
+RUN_SCHEMA = "xbench.run/1"
+
+
+class VariantState(Record):
+    """A variant and what became of it: its artifact, or the reason why there is none."""
+
+    name: str
+    baseline: bool
+    artifact: Artifact | None = None
+    failure: str = ""
+    exit_code: int = 0
+    prune_seconds: float | None = None
+
+
+class DeviceState(Record):
+    """A deployment target that was asked for, and whether it is here. `explicit`: asked for by its name."""
+
+    profile: HardwareProfile
+    availability: Availability
+    explicit: bool
+
+
+class GroupState(Record):
+    """One device and workload, on which all variants were measured interleaved.
+
+    `inputs` tells in words what was fed, `inputs_sha256` is its digest. `stopped` is `precision`, `budget`
+    or `too slow`; empty while measuring goes on.
+    """
+
+    hardware: str
+    workload: str
+    batch: int
+    inputs: tuple[str, ...]
+    inputs_sha256: str
+    sets: int = 0
+    seconds: float = 0.0
+    stopped: str = ""
+    noise_floor: float | None = None
+    steal_share: float | None = None
+    load_average: float | None = None
+    failures: dict[str, str] = {}
+    ideal_speedups: dict[str, float | None] = {}
+    ideal_notes: dict[str, str] = {}
+    output_differences: dict[str, float] = {}
+    placements: dict[str, dict[str, float]] = {}
+    cases: tuple[CaseResult, ...] = ()
+    comparisons: tuple[Comparison, ...] = ()
+
+
+class RunRecord(Record):
+    """Everything but the raw samples."""
+
+    schema_: Literal["xbench.run/1"] = Field(default="xbench.run/1", alias="schema")
+    id: str
+    created: str
+    status: Literal["running", "complete", "failed"]
+    failure: str = ""
+    xbench_version: str
+    suite: dict[str, Any]
+    suite_sha256: str
+    fingerprint: Fingerprint
+    devices: tuple[DeviceState, ...] = ()
+    variants: tuple[VariantState, ...] = ()
+    groups: tuple[GroupState, ...] = ()
+    quality: tuple[QualityResult, ...] = ()
+    verdicts: tuple[GateVerdict, ...] = ()
+    outcome: GateOutcome | None = None
+    exit_code: int | None = None
+    stage_seconds: dict[str, float] = {}
+
+    @property
+    def baseline(self) -> str:
+        """The name of the baseline."""
+        return next(variant.name for variant in self.variants if variant.baseline)
+
+    def group(self, hardware: str, workload: str) -> GroupState | None:
+        """What is known of one device and workload."""
+        return next((g for g in self.groups if (g.hardware, g.workload) == (hardware, workload)), None)
+
+    def quality_of(self, variant: str, hardware: str) -> QualityResult | None:
+        """The quality of one variant on one device."""
+        return next((q for q in self.quality if (q.variant, q.hardware) == (variant, hardware)), None)

@@ -1,0 +1,44 @@
+"""A record as data: what `--json` writes (section 7 of the design). Units are in the names of the fields."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..records.comparison import Comparison
+from ..records.run_record import GroupState, RunRecord
+from .words import sentence
+
+SCHEMA = "xbench.report/1"
+
+
+def as_data(record: RunRecord) -> dict[str, Any]:
+    """Everything that the tables show, and what it rests on."""
+    return {
+        "schema": SCHEMA,
+        "run": record.id,
+        "status": record.status,
+        "outcome": record.outcome,
+        "exit_code": record.exit_code,
+        "fingerprint": record.fingerprint.model_dump(),
+        "noise_floor": {f"{g.hardware}/{g.workload}": g.noise_floor for g in record.groups},
+        "hardware": [
+            {"name": d.profile.name, "precision": d.profile.precision, **d.availability.model_dump()}
+            for d in record.devices
+        ],
+        "variants": [variant.model_dump() for variant in record.variants],
+        "comparisons": [_comparison(group, c) for group in record.groups for c in group.comparisons],
+        "quality": [result.model_dump() for result in record.quality],
+        "verdicts": [verdict.model_dump() for verdict in record.verdicts],
+        "stage_seconds": record.stage_seconds,
+    }
+
+
+def _comparison(group: GroupState, comparison: Comparison) -> dict[str, Any]:
+    summaries = {case.variant: case.summary for case in group.cases if case.summary is not None}
+    measured = (comparison.baseline, comparison.candidate)
+    return {
+        **comparison.model_dump(),
+        "sentence": sentence(comparison),
+        "inputs": list(group.inputs),
+        "measurements": {name: summaries[name].model_dump() for name in measured if name in summaries},
+    }

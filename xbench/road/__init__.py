@@ -1,0 +1,1 @@
+"""The road that a model travels: suite, prune, export, run, analyse, gate, record."""

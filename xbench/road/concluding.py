@@ -1,0 +1,95 @@
+"""The end of a run: gates, the outcome of all, and the exit code. From records alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..gate.deciding import decide_quality, decide_speed, worst
+from ..records.comparison import Comparison, GateVerdict
+from ..records.quality import QualityResult
+from ..records.run_record import RunRecord, VariantState
+from ..suite.model import GateSpec, Suite
+
+# Which of several exit codes is told: a fault before bad input before an invalid number before a verdict.
+_PRECEDENCE = (5, 2, 4, 1, 3, 0)
+_OF_OUTCOME = {"pass": 0, "fail": 1, "inconclusive": 3, "invalid": 4}
+
+
+def conclude(record: RunRecord, suite: Suite) -> RunRecord:
+    """The record with its verdicts, outcome and exit code. The same record always gives the same ones."""
+    verdicts = tuple(
+        verdict
+        for spec, state in zip(suite.variants, record.variants, strict=True)
+        if not spec.baseline
+        for verdict in _verdicts(suite.gate_of(spec), record, state)
+    )
+    outcome = worst(verdict.outcome for verdict in verdicts)
+    return record.model_copy(
+        update={
+            "verdicts": verdicts,
+            "outcome": outcome,
+            "exit_code": next(code for code in _PRECEDENCE if code in _codes(record, verdicts)),
+        }
+    )
+
+
+def _verdicts(gate: GateSpec, record: RunRecord, state: VariantState) -> Iterator[GateVerdict]:
+    if gate.empty:
+        return
+    for device in record.devices:
+        hardware = device.profile.name
+        if not device.availability.available:
+            if device.explicit:
+                yield from _invalid(gate, state.name, hardware, device.availability.reason)
+        elif state.artifact is None:
+            yield from _invalid(gate, state.name, hardware, state.failure)
+        else:
+            yield from _measured(gate, record, state.name, hardware)
+
+
+def _invalid(gate: GateSpec, variant: str, hardware: str, reason: str) -> Iterator[GateVerdict]:
+    bounds = {f"max_drop.{metric}": bound for metric, bound in gate.max_drop.items()}
+    if gate.min_speedup is not None:
+        bounds = {"min_speedup": gate.min_speedup, **bounds}
+    for name, bound in bounds.items():
+        yield GateVerdict(
+            variant=variant,
+            hardware=hardware,
+            workload="",
+            gate=name,
+            bound=bound,
+            outcome="invalid",
+            reason=reason,
+        )
+
+
+def _measured(gate: GateSpec, record: RunRecord, variant: str, hardware: str) -> Iterator[GateVerdict]:
+    for comparison in _comparisons(record, variant, hardware):
+        verdict = decide_speed(gate, comparison)
+        if verdict is not None:
+            yield verdict
+    if gate.max_drop:
+        missing = QualityResult(variant=variant, hardware=hardware, failure="quality was not scored")
+        yield from decide_quality(gate, record.quality_of(variant, hardware) or missing, "")
+
+
+def _comparisons(record: RunRecord, variant: str, hardware: str) -> Iterator[Comparison]:
+    for group in record.groups:
+        for comparison in group.comparisons:
+            if comparison.candidate == variant and comparison.hardware == hardware:
+                yield comparison
+
+
+def _codes(record: RunRecord, verdicts: tuple[GateVerdict, ...]) -> set[int]:
+    codes = {0} | {_OF_OUTCOME[verdict.outcome] for verdict in verdicts}
+    codes |= {variant.exit_code for variant in record.variants}
+    if any(d.explicit and not d.availability.available for d in record.devices):
+        codes.add(4)
+    if not any(device.availability.available for device in record.devices):
+        codes.add(4)
+    compared = {comparison.verdict for group in record.groups for comparison in group.comparisons}
+    if "invalid" in compared or any(result.failure for result in record.quality):
+        codes.add(4)
+    if not verdicts and "inconclusive" in compared:
+        codes.add(3)
+    return codes

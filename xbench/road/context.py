@@ -1,0 +1,50 @@
+"""What stays the same while a run goes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..profiles.finding import all_profiles
+from ..progress import Journey
+from ..quality.tasks import Task
+from ..records.profile import HardwareProfile
+from ..store.folder import ResultsFolder, RunFolder
+from ..suite.loading import LoadedSuite
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What the command line adds to a suite. None: as the suite says."""
+
+    output: Path = Path("results")
+    hardware: tuple[str, ...] = ()
+    precision: float | None = None
+    budget: float | None = None
+    time_limit: float | None = None
+    trusted: bool = False
+    resume: bool = False
+    profile_folders: tuple[Path, ...] = ()
+    inputs: Path | None = None
+
+
+@dataclass(frozen=True)
+class Context:
+    """The suite with the command line's wishes, the folders, the task, and whom to tell."""
+
+    loaded: LoadedSuite
+    options: RunOptions
+    results: ResultsFolder
+    folder: RunFolder
+    journey: Journey
+    task: Task | None
+    time_limit: float
+    budget: float
+    precision: float
+    reference: HardwareProfile = field(default_factory=lambda: reference_profile())
+
+
+def reference_profile() -> HardwareProfile:
+    """The CPU without graph optimisations: what every other runner's outputs are held against (rule 12)."""
+    cpu = all_profiles()["cpu"]
+    return cpu.model_copy(update={"options": {**cpu.options, "optimisation": "none"}})

@@ -1,0 +1,67 @@
+"""What is fed while a group is timed: made from the baseline's signature, or the user's own."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..onnxfile.inputs import load_inputs, make_inputs, plan_inputs
+from ..onnxfile.opening import open_model
+from ..protocols import Feeds
+from ..records.artifact import Artifact
+from ..suite.model import WorkloadSpec
+
+# Sets of inputs that take turns: none is always in the cache, and none is all that was tried.
+SETS = 4
+# Above this, one set: they would be most of what the process holds.
+_MANY_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Feeding:
+    """Sets of inputs, in words and as arrays."""
+
+    sets: Sequence[Feeds]
+    lines: tuple[str, ...]
+    batch: int
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each input."""
+        return {name: array.shape for name, array in self.sets[0].items()}
+
+    @property
+    def sha256(self) -> str:
+        """Digest of all arrays with their names."""
+        digest = hashlib.sha256()
+        for feeds in self.sets:
+            for name, array in sorted(feeds.items()):
+                digest.update(f"{name} {array.dtype} {array.shape}".encode())
+                digest.update(repr(array.tolist()).encode() if array.dtype.hasobject else array.tobytes())
+        return digest.hexdigest()
+
+
+def feeding(baseline: Artifact, workload: WorkloadSpec, own: Path | None, seed: int) -> Feeding:
+    """The inputs of a workload. Raises InputError that names the input and the option that gives it."""
+    if own is not None:
+        arrays = load_inputs(own, baseline.signature)
+        lines = tuple(f"{name}: {'x'.join(map(str, a.shape))} from {own.name}" for name, a in arrays.items())
+        first = next(iter(arrays.values()))
+        return Feeding([arrays], lines, first.shape[0] if first.ndim else 1)
+    model = open_model(Path(baseline.path), load_external=False)
+    plan = plan_inputs(model, workload.shapes, workload.batch, workload.axes)
+    first_set = make_inputs(plan, seed)
+    size = sum(array.nbytes for array in first_set.values())
+    count = SETS if size <= _MANY_BYTES else 1
+    sets = [first_set, *(make_inputs(plan, seed + i) for i in range(1, count))]
+    return Feeding(sets, plan.describe(), _batch(plan.shapes, workload))
+
+
+def _batch(shapes: dict[str, tuple[int, ...]], workload: WorkloadSpec) -> int:
+    """Samples of one inference: the first axis of the first input, where the workload does not say it."""
+    if workload.batch > 1:
+        return workload.batch
+    first = next(iter(shapes.values()))
+    return first[0] if first else 1

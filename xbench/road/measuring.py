@@ -1,0 +1,176 @@
+"""The stage that times: for each device and workload, all variants interleaved in one group."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ..analysis.comparing import aa_label, all_estimates, analyse
+from ..measure.inspection import write_inputs
+from ..measure.interleave import measure_set
+from ..measure.plan import Entry, MeasurePlan
+from ..records.artifact import Artifact
+from ..records.measurement import ProcessSet
+from ..records.profile import HardwareProfile
+from ..records.run_record import GroupState, RunRecord
+from ..stats.stopping import enough
+from ..suite.model import WorkloadSpec
+from .context import Context
+from .feeding import Feeding, feeding
+from .proving import ideal_speedup, largest_difference, prove_all
+
+STAGE = "measure"
+# Fewer process sets than this may not stop by precision: simulated, the interval then covers too little.
+MIN_SETS = 6
+# A model too slow for its budget is still measured this often, within half as much again of the budget.
+FEWEST_SETS = 3
+
+
+def measure(context: Context, record: RunRecord) -> RunRecord:
+    """Measure every group that is not finished yet, saving after each process set."""
+    groups = [
+        (device.profile, workload)
+        for device in record.devices
+        if device.availability.available
+        for workload in context.loaded.suite.workloads
+    ]
+    for index, (profile, workload) in enumerate(groups):
+        known = record.group(profile.name, workload.name)
+        if known is None or not known.stopped:
+            record = _measure_group(context, record, index, profile, workload)
+    return record
+
+
+def _measure_group(
+    context: Context, record: RunRecord, index: int, profile: HardwareProfile, workload: WorkloadSpec
+) -> RunRecord:
+    artifacts = {v.name: v.artifact for v in record.variants if v.artifact is not None}
+    suite = context.loaded.suite
+    fed = feeding(artifacts[record.baseline], workload, context.options.inputs, suite.measure.seed)
+    group = record.group(profile.name, workload.name)
+    if group is None:
+        for line in fed.lines:
+            context.journey.note(f"input {line}")
+        group = _proven(context, record.baseline, artifacts, profile, workload, fed)
+        record = _saved(context, record, group)
+    with tempfile.TemporaryDirectory(prefix="xbench-") as folder:
+        inputs = Path(folder) / "inputs.npz"
+        write_inputs(inputs, fed.sets)
+        plan = MeasurePlan(
+            profile=profile,
+            inputs=inputs,
+            budget_seconds=context.budget,
+            time_limit=context.time_limit,
+            seed=suite.measure.seed,
+        )
+        return _add_sets(context, record, index, group, artifacts, plan)
+
+
+def _proven(
+    context: Context,
+    baseline: str,
+    artifacts: Mapping[str, Artifact],
+    profile: HardwareProfile,
+    workload: WorkloadSpec,
+    fed: Feeding,
+) -> GroupState:
+    """A new group: what was proven of each variant, before anything is timed."""
+    proofs, failures = prove_all(context, artifacts, profile, fed)
+    base = proofs.get(baseline)
+    candidates = {} if base is None else {n: p for n, p in proofs.items() if n != baseline}
+    ideals = {n: ideal_speedup(base, p) for n, p in candidates.items() if base is not None}
+    differences = {n: largest_difference(base.outputs, p.outputs) for n, p in candidates.items() if base is not None}
+    shares = {name: proof.time_share for name, proof in proofs.items()}
+    if base is not None:
+        shares[aa_label(baseline)] = base.time_share
+    return GroupState(
+        hardware=profile.name,
+        workload=workload.name,
+        batch=fed.batch,
+        inputs=fed.lines,
+        inputs_sha256=fed.sha256,
+        failures=failures,
+        ideal_speedups={name: ideal for name, (ideal, _) in ideals.items()},
+        ideal_notes={name: note for name, (_, note) in ideals.items() if note},
+        output_differences={name: value for name, value in differences.items() if value is not None},
+        placements=shares,
+    )
+
+
+def _add_sets(
+    context: Context,
+    record: RunRecord,
+    index: int,
+    group: GroupState,
+    artifacts: Mapping[str, Artifact],
+    plan: MeasurePlan,
+) -> RunRecord:
+    """Add process sets until the group is precise enough or its budget is over; save after each."""
+    measure = context.loaded.suite.measure
+    baseline = record.baseline
+    candidates = [variant.name for variant in record.variants if variant.artifact and not variant.baseline]
+    sets = context.folder.sets(index)
+    context.journey.begin(STAGE, f"{plan.profile.name}, {group.workload}")
+    while True:
+        stopped = _stop(group, sets, baseline, candidates, context)
+        group = analyse(group, sets, baseline, candidates, measure.margin, measure.seed)
+        group = group.model_copy(
+            update={"sets": len(sets), "seconds": sum(one.seconds for one in sets), "stopped": stopped}
+        )
+        record = _saved(context, record, group)
+        if stopped:
+            context.journey.end()
+            return record
+        entries = _entries(baseline, candidates, artifacts, group)
+        spent = sum(one.seconds for one in sets)
+        one = measure_set(
+            entries,
+            plan,
+            len(sets),
+            lambda seconds, spent=spent: context.journey.within(  # type: ignore[misc]
+                min(1.0, (spent + seconds) / plan.budget_seconds)
+            ),
+        )
+        context.folder.save_set(index, one)
+        sets.append(one)
+        for label, reason in one.failures.items():
+            context.journey.note(f"{label} on {plan.profile.name}: {reason}")
+        group = group.model_copy(update={"failures": {**group.failures, **one.failures}})
+
+
+def _entries(
+    baseline: str, candidates: Sequence[str], artifacts: Mapping[str, Artifact], group: GroupState
+) -> list[Entry]:
+    """The baseline, its second copy (rule 3), and the candidates that have not failed."""
+    labels = {baseline: baseline, aa_label(baseline): baseline, **{name: name for name in candidates}}
+    return [
+        Entry(label, variant, Path(artifacts[variant].path))
+        for label, variant in labels.items()
+        if label not in group.failures
+    ]
+
+
+def _stop(
+    group: GroupState, sets: Sequence[ProcessSet], baseline: str, candidates: Sequence[str], context: Context
+) -> str:
+    """Why measuring ends now: `failed`, `precision`, `budget`; empty while it goes on. Never significance."""
+    working = [name for name in candidates if name not in group.failures]
+    if baseline in group.failures or aa_label(baseline) in group.failures or (candidates and not working):
+        return "failed"
+    if len(sets) >= MIN_SETS:
+        estimates = all_estimates(sets, baseline, working, context.loaded.suite.measure.seed)
+        if len(estimates) == len(working) + 1 and enough(estimates, context.precision):
+            return "precision"
+    if not sets:
+        return ""
+    spent, following = sum(one.seconds for one in sets), sets[-1].seconds
+    allowed = context.budget * (1.5 if len(sets) < FEWEST_SETS else 1.0)
+    return "budget" if spent + following > allowed else ""
+
+
+def _saved(context: Context, record: RunRecord, group: GroupState) -> RunRecord:
+    others = tuple(one for one in record.groups if (one.hardware, one.workload) != (group.hardware, group.workload))
+    record = record.model_copy(update={"groups": (*others, group)})
+    context.folder.save(record)
+    return record

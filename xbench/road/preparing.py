@@ -1,0 +1,111 @@
+"""The stage that turns variants into artifacts. Each variant fails alone, but for the baseline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..artifacts.describing import describe
+from ..artifacts.keeping import check_file
+from ..errors import InputError, XbenchError
+from ..onnxfile.signature import same_signature
+from ..protocols import Feeds
+from ..records.artifact import Artifact
+from ..records.run_record import RunRecord, VariantState
+from ..suite.model import VariantSpec
+from .context import Context
+
+if TYPE_CHECKING:
+    from ..prepare.variant import Workshop
+
+STAGE = "prepare"
+
+
+def prepare(context: Context, record: RunRecord) -> RunRecord:
+    """Make or find the artifact of each variant. Raises what went wrong where it is the baseline's."""
+    makers = _Makers(context)
+    suite = context.loaded.suite
+    for spec in sorted(suite.variants, key=lambda spec: not spec.baseline):
+        state = next(state for state in record.variants if state.name == spec.name)
+        context.journey.begin(STAGE, spec.name)
+        try:
+            new = _state(context, spec, state, makers)
+            _require_same_signature(new.artifact, record, spec)
+        except XbenchError as error:
+            if spec.baseline:
+                raise
+            context.journey.note(f"{spec.name}: {error.reason}")
+            new = VariantState(name=spec.name, baseline=False, failure=error.reason, exit_code=error.exit_code)
+        states = tuple(new if one.name == spec.name else one for one in record.variants)
+        record = record.model_copy(update={"variants": states})
+        context.folder.save(record)
+    context.journey.end()
+    return record
+
+
+class _Makers:
+    """Loads the dense model when the first variant needs it: finished ONNX files need no torch."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._workshop: Workshop | None = None
+
+    def make(self, spec: VariantSpec) -> tuple[Artifact, float]:
+        from ..prepare.dense import load_dense
+        from ..prepare.variant import Workshop, make_variant
+
+        context = self._context
+        if self._workshop is None:
+            samples = _samples(context)
+            dense = load_dense(context.loaded, context.options.trusted, samples)
+            self._workshop = Workshop(
+                dense=dense,
+                samples=samples or dense.example_feeds(),
+                artifacts=context.results.artifacts,
+                reference=context.reference,
+                time_limit=context.time_limit,
+                base=context.loaded.base,
+                trusted=context.options.trusted,
+            )
+        return make_variant(spec, self._workshop)
+
+
+def _state(context: Context, spec: VariantSpec, state: VariantState, makers: _Makers) -> VariantState:
+    if state.artifact is not None:
+        found = state.artifact.model_copy(update={"path": str(artifact_path(context, spec, state.artifact))})
+        check_file(found)
+        return state.model_copy(update={"artifact": found})
+    finished = _finished_file(context, spec)
+    if finished is not None:
+        return VariantState(name=spec.name, baseline=spec.baseline, artifact=describe(finished, spec.name))
+    artifact, seconds = makers.make(spec)
+    return VariantState(name=spec.name, baseline=spec.baseline, artifact=artifact, prune_seconds=seconds)
+
+
+def _finished_file(context: Context, spec: VariantSpec) -> Path | None:
+    model = context.loaded.suite.model
+    named = spec.onnx or (model.onnx if model is not None else None)
+    return context.loaded.path(named) if named else None
+
+
+def artifact_path(context: Context, spec: VariantSpec, artifact: Artifact) -> Path:
+    """Where an artifact of a stored run lies now: records hold no absolute path."""
+    return _finished_file(context, spec) or (context.results.artifacts / artifact.path).resolve()
+
+
+def _samples(context: Context) -> list[Feeds]:
+    """Two batches of real inputs, of different sizes, so that open axes are tried as such."""
+    if context.task is None:
+        return []
+    names = context.task.sample_inputs
+    first = next(iter(context.task.feeds(names)))
+    return [first, {name: array[:1] for name, array in first.items()}]
+
+
+def _require_same_signature(artifact: Artifact | None, record: RunRecord, spec: VariantSpec) -> None:
+    baseline = next(state for state in record.variants if state.baseline)
+    if artifact is None or baseline.artifact is None or spec.baseline:
+        return
+    difference = same_signature(baseline.artifact.signature, artifact.signature)
+    if difference is not None:
+        raise InputError(f"{spec.name} cannot be compared with {baseline.name}: they take other inputs", difference)

@@ -1,0 +1,116 @@
+"""What is proven of each variant on a device before it is timed: it computes, the same as on the reference,
+where it says it does; and what its arithmetic would allow at best."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..artifacts.parity import comparable, parity, require_finite, require_parity
+from ..errors import InputError, XbenchError
+from ..measure.inspection import LoadedModel, check_placement, loaded
+from ..onnxfile.compute import graph_cost
+from ..onnxfile.inference import infer_shapes
+from ..onnxfile.opening import open_model
+from ..plugins import runner_class
+from ..protocols import Outputs
+from ..records.artifact import Artifact
+from ..records.compute import ComputeCost
+from ..records.profile import HardwareProfile
+from .context import Context
+from .feeding import Feeding
+
+STAGE = "prove"
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A variant's outputs, the share of time of each provider, and its cost; `note` tells why there is none."""
+
+    outputs: Outputs
+    time_share: dict[str, float]
+    cost: ComputeCost | None
+    note: str = ""
+
+
+def prove(context: Context, artifact: Artifact, profile: HardwareProfile, feeding: Feeding) -> Proof:
+    """Run a variant on the reference and on the device, apart from the timed runs.
+
+    Raises InvalidError for NaN or infinity, outputs that differ from the reference beyond the precision's
+    tolerance, and a placement below the profile's threshold.
+    """
+    path, feeds = Path(artifact.path), feeding.sets[0]
+    if runner_class(profile.runner).simulated:
+        with loaded(path, artifact.variant, profile, context.time_limit) as model:
+            (outputs,) = model.infer([feeds])
+            require_finite(outputs, artifact.variant)
+            return Proof(outputs, _placed(model, feeding, profile), None, "simulated: nothing is computed")
+    with loaded(path, artifact.variant, context.reference, context.time_limit) as model:
+        (reference,) = model.infer([feeds])
+        require_finite(reference, artifact.variant)
+        cost, note = _cost(artifact, feeding, model)
+    with loaded(path, artifact.variant, profile, context.time_limit) as model:
+        found = model.infer([feeds])
+        result = parity([reference], found, profile.precision, artifact.variant)
+        require_parity(result, f"{artifact.variant} on {profile.name}", "the CPU without optimisations")
+        return Proof(found[0], _placed(model, feeding, profile), cost, note)
+
+
+def _placed(model: LoadedModel, feeding: Feeding, profile: HardwareProfile) -> dict[str, float]:
+    report = model.profile(feeding.sets[0], optimised=True)
+    return check_placement(model.placement, report.provider_ns, profile).time_share
+
+
+def _cost(artifact: Artifact, feeding: Feeding, model: LoadedModel) -> tuple[ComputeCost | None, str]:
+    """Multiply-accumulates at the shapes that are fed; where they cannot be worked out, at those of a real run."""
+    graph = open_model(Path(artifact.path))
+    try:
+        shapes = dict(infer_shapes(graph, feeding.shapes))
+    except InputError as error:
+        return None, error.reason
+    cost = graph_cost(graph, shapes)
+    if cost.uncounted:
+        seen = model.profile(feeding.sets[0], optimised=False).output_shapes
+        for index, node in enumerate(graph.graph.node):
+            found = seen.get(node.name or f"{node.op_type}_{index}", [])
+            shapes |= {name: tuple(s) for name, s in zip(node.output, found, strict=False) if name}
+        cost = graph_cost(graph, shapes)
+    return cost, ""
+
+
+def ideal_speedup(baseline: Proof, candidate: Proof) -> tuple[float | None, str]:
+    """The ratio of the multiply-accumulates that are not by zero, or why there is none."""
+    if baseline.cost is None or candidate.cost is None:
+        return None, baseline.note or candidate.note
+    return baseline.cost.ideal_speedup(candidate.cost)
+
+
+def largest_difference(baseline: Outputs, candidate: Outputs) -> float | None:
+    """The largest absolute difference of any output on equal inputs; None where none can be compared."""
+    pairs = [(baseline[name], candidate[name]) for name in baseline if name in candidate]
+    found = [
+        float(np.abs(a.astype(np.float64) - b.astype(np.float64)).max(initial=0.0))
+        for a, b in pairs
+        if comparable(a) and comparable(b) and a.shape == b.shape
+    ]
+    return max(found) if found else None
+
+
+def prove_all(
+    context: Context, artifacts: Mapping[str, Artifact], profile: HardwareProfile, feeding: Feeding
+) -> tuple[dict[str, Proof], dict[str, str]]:
+    """Proofs by variant, and the reasons of those that could not be proven."""
+    proofs: dict[str, Proof] = {}
+    failures: dict[str, str] = {}
+    for name, artifact in artifacts.items():
+        context.journey.begin(STAGE, f"{name} on {profile.name}")
+        try:
+            proofs[name] = prove(context, artifact, profile, feeding)
+        except XbenchError as error:
+            failures[name] = error.reason
+            context.journey.note(f"{name} on {profile.name}: {error.reason}")
+    context.journey.end()
+    return proofs, failures

@@ -1,0 +1,1 @@
+"""The arithmetic of xbench: pure functions from samples to estimates and verdicts."""

@@ -1,0 +1,181 @@
+"""The folder of one run, and the results folder that holds them."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from pydantic import ValidationError
+
+from ..errors import StoreError
+from ..records.measurement import ProcessSet
+from ..records.quality import ExampleScores
+from ..records.run_record import RUN_SCHEMA, RunRecord, VariantState
+from .files import storing, write_text, write_whole
+from .samples import read_set, write_set
+
+RECORD = "run.json"
+SUITE = "suite.yaml"
+ARTIFACTS = "artifacts"
+_RUN_ID = re.compile(r"^\d{8}T\d{6}Z-[A-Za-z0-9][A-Za-z0-9._-]*$")
+
+
+def _portable(record: RunRecord, artifacts: Path) -> RunRecord:
+    """Artifacts by their path below the artifacts folder; a file of the user's by its name alone."""
+    return record.model_copy(
+        update={"variants": tuple(_portable_variant(state, artifacts) for state in record.variants)}
+    )
+
+
+def _portable_variant(state: VariantState, artifacts: Path) -> VariantState:
+    if state.artifact is None:
+        return state
+    path = Path(state.artifact.path)
+    short = path.relative_to(artifacts).as_posix() if path.is_relative_to(artifacts) else path.name
+    return state.model_copy(update={"artifact": state.artifact.model_copy(update={"path": short})})
+
+
+class RunFolder:
+    """One run on disk. The record is rewritten whole after each case; samples are only ever added."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def id(self) -> str:
+        """The run's name."""
+        return self.path.name
+
+    @property
+    def created(self) -> str:
+        """When it was begun, as ISO 8601 in UTC; it is the first part of the name."""
+        return datetime.strptime(self.id[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).isoformat()
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the run for this process alone, until the context ends or the process does."""
+        with storing(self.path), (self.path / ".lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise StoreError(
+                    f"The run {self.id} is being worked on by another process",
+                    "",
+                    "wait until that one has ended",
+                ) from error
+            yield
+
+    def save(self, record: RunRecord) -> None:
+        """Put the record in place of the one before. It holds no absolute path."""
+        record = _portable(record, (self.path.parent / ARTIFACTS).resolve())
+        write_text(self.path / RECORD, record.model_dump_json(by_alias=True, indent=1) + "\n")
+
+    def save_suite(self, text: str) -> None:
+        """Keep the suite as the user wrote it."""
+        write_text(self.path / SUITE, text)
+
+    def load(self) -> RunRecord:
+        """The record. Raises StoreError where it is missing, damaged or of another schema."""
+        file = self.path / RECORD
+        try:
+            data = json.loads(file.read_text(encoding="utf-8"))
+            found = data.get("schema") if isinstance(data, dict) else None
+            if found != RUN_SCHEMA:
+                raise StoreError(f"{file} has the schema {found!r}", f"this xbench reads {RUN_SCHEMA}")
+            return RunRecord.model_validate(data)
+        except FileNotFoundError as error:
+            raise StoreError(
+                f"{self.path} holds no {RECORD}: it is no run", "", "`xbench results list` shows the runs"
+            ) from error
+        except (OSError, ValueError, ValidationError) as error:
+            raise StoreError(f"{file} cannot be read", " ".join(str(error).split())[:300]) from error
+
+    def _set_file(self, group: int, number: int) -> Path:
+        return self.path / "samples" / f"g{group:02d}-set{number:03d}.npz"
+
+    def save_set(self, group: int, one: ProcessSet) -> None:
+        """Keep the raw samples of a process set of the run's `group`-th device and workload."""
+        with storing(self.path):
+            (self.path / "samples").mkdir(exist_ok=True)
+        write_set(self._set_file(group, one.number), one)
+
+    def sets(self, group: int) -> list[ProcessSet]:
+        """The process sets that are saved, in their order."""
+        return [read_set(file) for file in sorted((self.path / "samples").glob(f"g{group:02d}-set*.npz"))]
+
+    def _scores_file(self, variant: int, hardware: int) -> Path:
+        return self.path / "quality" / f"v{variant:02d}-h{hardware:02d}.npz"
+
+    def save_scores(self, variant: int, hardware: int, scores: ExampleScores) -> None:
+        """Keep one score for each example."""
+        with storing(self.path):
+            (self.path / "quality").mkdir(exist_ok=True)
+        labels = {"variant": scores.variant, "hardware": scores.hardware, "dataset": scores.dataset_sha256}
+        meta = np.asarray(json.dumps(labels))
+        write_whole(
+            self._scores_file(variant, hardware),
+            lambda file: np.savez_compressed(file, allow_pickle=False, meta=meta, **scores.metrics),
+        )
+
+    def scores(self, variant: int, hardware: int) -> ExampleScores | None:
+        """The scores that are saved; None where there are none yet."""
+        file = self._scores_file(variant, hardware)
+        if not file.is_file():
+            return None
+        try:
+            with np.load(file, allow_pickle=False) as content:
+                meta = json.loads(str(content["meta"]))
+                metrics = {name: content[name] for name in content.files if name != "meta"}
+        except (OSError, ValueError, KeyError, EOFError) as error:
+            raise StoreError(f"The scores {file.name} cannot be read", str(error)) from error
+        return ExampleScores(meta["variant"], meta["hardware"], meta["dataset"], metrics)
+
+
+class ResultsFolder:
+    """Where runs and their artifacts are kept."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def artifacts(self) -> Path:
+        """Exported ONNX files, by their digest."""
+        return self.path / ARTIFACTS
+
+    def new_run(self, name: str) -> RunFolder:
+        """Make the folder of a new run: time, suite, and a random part, so that two never meet."""
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        folder = self.path / f"{stamp}-{name}-{secrets.token_hex(3)}"
+        with storing(self.path):
+            folder.mkdir(parents=True)
+            self.artifacts.mkdir(exist_ok=True)
+        return RunFolder(folder)
+
+    def runs(self) -> Iterator[RunFolder]:
+        """All runs, the oldest first."""
+        folders = sorted(self.path.iterdir()) if self.path.is_dir() else []
+        for folder in folders:
+            if _RUN_ID.match(folder.name) and (folder / RECORD).is_file():
+                yield RunFolder(folder)
+
+    def find(self, name: str) -> RunFolder:
+        """A run by its path, its name, a unique beginning of it, or `last`. Raises StoreError."""
+        if (Path(name) / RECORD).is_file():
+            return RunFolder(Path(name))
+        runs = list(self.runs())
+        matches = runs[-1:] if name == "last" else [run for run in runs if run.id.startswith(name)]
+        if len(matches) == 1:
+            return matches[0]
+        what = "no run" if not matches else f"{len(matches)} runs"
+        raise StoreError(
+            f"{what} in {self.path} is called {name!r}",
+            f"there are {len(runs)}" if runs else "it holds no runs at all",
+            "`xbench results list` shows them; --output DIR names another folder",
+        )

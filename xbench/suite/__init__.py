@@ -1,0 +1,1 @@
+"""Suites: the file that a user writes, as a frozen record."""

@@ -1,0 +1,47 @@
+"""Reads a suite from its file."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from ..errors import InputError
+from ..validation import validate
+from ..yamlfile import parse, read_text
+from .model import Suite
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedSuite:
+    """A suite, the folder that its relative paths start from, its text and the text's digest."""
+
+    suite: Suite
+    base: Path
+    text: str
+
+    @property
+    def sha256(self) -> str:
+        """Digest of the text: a run is resumed only by the suite that it was begun with."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    def path(self, relative: str) -> Path:
+        """A path of the suite's, made absolute."""
+        return (self.base / Path(relative).expanduser()).resolve()
+
+
+def load_suite(path: Path) -> LoadedSuite:
+    """Read and check a suite. Raises InputError with line and column."""
+    text = read_text(path, "suite")
+    document = parse(text, path.name)
+    if not isinstance(document.data, dict):
+        raise InputError(
+            f"{path.name}: a suite is a mapping of keys", "", "see docs/suite.md, or `xbench suite schema`"
+        )
+    return LoadedSuite(validate(document, Suite), path.resolve().parent, text)
+
+
+def default_suite() -> Path:
+    """The suite that `xbench run` takes when none is named."""
+    return Path(str(resources.files("xbench.examples"))) / "minilm.yaml"

@@ -1,0 +1,203 @@
+"""The schema of a suite. The descriptions here are the ones of `docs/suite.md` and of the JSON Schema."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from ..quantities import Duration, Share
+from ..records.base import Record
+from ..records.recipe import Recipe
+
+Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
+Reference = Annotated[str, Field(pattern=r"^[\w./-]+:[A-Za-z_]\w*$")]
+Size = Annotated[int, Field(ge=1, le=1_000_000)]
+
+
+class InputSpec(Record):
+    """One input of a module that a factory makes."""
+
+    shape: tuple[Size | Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")], ...] = Field(
+        description="Sizes; a word in place of a size makes that axis dynamic and names it."
+    )
+    dtype: Literal["float32", "int64"] = Field(default="float32", description="Element type.")
+
+
+class ModelSpec(Record):
+    """Where the dense model comes from: exactly one of `transformers`, `factory`, `onnx`."""
+
+    transformers: str | None = Field(
+        default=None, description="Folder of a Transformers model (config.json and weights)."
+    )
+    package: str | None = Field(
+        default=None, description="Installed Python package that `transformers` is a folder of."
+    )
+    factory: Reference | None = Field(
+        default=None, description="`module:function` that returns the module; run only with --trust."
+    )
+    checkpoint: str | None = Field(
+        default=None,
+        description="Weights for the factory's module: .safetensors, or a state dict of PyTorch.",
+    )
+    onnx: str | None = Field(default=None, description="A finished ONNX file; then nothing can be pruned.")
+    exporter: str | None = Field(
+        default=None, description="Exporter plug-in: `optimum` for Transformers folders, else `dynamo`."
+    )
+    opset: int | None = Field(default=None, ge=13, le=26, description="ONNX opset; none: the exporter's own.")
+    inputs: dict[str, InputSpec] = Field(
+        default={}, description="Inputs of a factory's module, by the names of forward's parameters."
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> ModelSpec:
+        given = [name for name in ("transformers", "factory", "onnx") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"give exactly one of transformers, factory, onnx; here: {', '.join(given) or 'none'}")
+        if self.package and not self.transformers:
+            raise ValueError("package goes with transformers")
+        if self.checkpoint and not self.factory:
+            raise ValueError("checkpoint goes with factory")
+        if self.factory and not self.inputs:
+            raise ValueError("a factory needs inputs: the shape and dtype of each of the module's inputs")
+        return self
+
+
+class GateSpec(Record):
+    """What a pruned variant must hold to ship. An empty gate asks for nothing."""
+
+    min_speedup: float | None = Field(
+        default=None, gt=0, le=1000, description="Least measured speedup over the baseline, such as 1.2."
+    )
+    max_drop: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(
+        default={}, description="Largest drop of a metric against the baseline, by metric, in its own units."
+    )
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is asked for."""
+        return self.min_speedup is None and not self.max_drop
+
+
+class VariantSpec(Record):
+    """The model and one recipe; or a finished ONNX file of its own."""
+
+    name: Name = Field(description="How the variant is called in tables.")
+    baseline: bool = Field(default=False, description="Whether the others are compared with this one.")
+    prune: Recipe | None = Field(default=None, description="The recipe; none leaves the model as it is.")
+    finetune: Reference | None = Field(
+        default=None, description="`module:function` that trains the pruned module; run only with --trust."
+    )
+    onnx: str | None = Field(default=None, description="A finished ONNX file, in place of pruning and export.")
+    gate: GateSpec | None = Field(default=None, description="A gate for this variant, in place of the suite's.")
+
+    @model_validator(mode="after")
+    def _no_recipe_for_a_finished_file(self) -> VariantSpec:
+        if self.onnx and (self.prune or self.finetune):
+            raise ValueError("a finished ONNX file cannot be pruned or trained: leave out prune and finetune")
+        return self
+
+
+class WorkloadSpec(Record):
+    """What is fed to the model while it is timed."""
+
+    name: Name = Field(description="How the workload is called in tables.")
+    batch: Size = Field(default=1, description="Size of the batch axis.")
+    axes: dict[str, Size] = Field(default={}, description="Sizes of other dynamic axes, by their names.")
+    shapes: dict[str, tuple[Annotated[int, Field(ge=0)], ...]] = Field(
+        default={}, description="Whole shapes, by the names of inputs; they win over batch and axes."
+    )
+    scenario: Literal["SingleStream"] = Field(default="SingleStream", description="MLPerf's name of the load.")
+
+
+class RetrievalSpec(Record):
+    """Text retrieval by embeddings: each query looks for its document among all of them."""
+
+    task: Literal["retrieval"] = Field(description="Embed queries and documents, and rank by cosine.")
+    dataset: Literal["docstrings"] = Field(
+        description="docstrings: 275 pairs out of the docstrings of Python's standard library."
+    )
+    tokenizer: str | None = Field(
+        default=None, description="Folder with tokenizer.json; none: the Transformers folder of the model."
+    )
+    max_length: Size = Field(default=128, description="Tokens after which a text is cut.")
+    batch: Size = Field(default=16, description="Texts in one inference.")
+    pooling: Literal["mean", "cls"] = Field(default="mean", description="How token vectors become one.")
+
+
+class ClassificationSpec(Record):
+    """Classification: the class of the highest output is the answer."""
+
+    task: Literal["classification"] = Field(description="Take the class with the highest score.")
+    dataset: Literal["digits"] = Field(
+        description="digits: 540 held-out images of scikit-learn's digits, float32, 1x8x8, 0 to 1."
+    )
+    input: str = Field(default="image", description="Name of the module's input that takes the images.")
+    batch: Size = Field(default=64, description="Images in one inference.")
+
+
+Evaluation = Annotated[RetrievalSpec | ClassificationSpec, Field(discriminator="task")]
+
+
+class MeasureSpec(Record):
+    """How long and how precisely to measure. Each device and workload has this budget."""
+
+    precision: Share = Field(
+        default=0.01, description="Half-width of each speedup's interval at which measuring may stop."
+    )
+    budget: Duration = Field(default=60.0, description="Time for one device and workload, all variants together.")
+    margin: Share = Field(default=0.02, description="Equivalence margin: differences within it count as `same`.")
+    time_limit: Duration = Field(default=120.0, description="Longest that loading, or one answer, may take.")
+    seed: int = Field(default=0, ge=0, description="Seed of the order of blocks, of inputs, and of the bootstrap.")
+
+
+class Suite(Record):
+    """A whole suite."""
+
+    schema_: Literal["xbench.suite/1"] = Field(alias="schema", description="Name and version of this format.")
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = Field(
+        description="Letters, digits, dot, dash and underscore: it becomes part of the run's name."
+    )
+    model: ModelSpec | None = Field(
+        default=None, description="The dense model; may be left out where each variant is an ONNX file."
+    )
+    variants: tuple[VariantSpec, ...] = Field(min_length=1, description="Exactly one of them is the baseline.")
+    workloads: tuple[WorkloadSpec, ...] = Field(
+        default=(WorkloadSpec(name="default"),), min_length=1, description="What is fed while timing."
+    )
+    hardware: tuple[str, ...] = Field(
+        default=("auto",), min_length=1, description="Names of hardware profiles; auto: all that are here."
+    )
+    evaluate: Evaluation | None = Field(default=None, description="How quality is scored.")
+    gate: GateSpec = Field(default=GateSpec(), description="What each pruned variant must hold to ship.")
+    measure: MeasureSpec = Field(default=MeasureSpec(), description="Budget and precision.")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Suite:
+        names = [variant.name for variant in self.variants]
+        baselines = [variant.name for variant in self.variants if variant.baseline]
+        if len(baselines) != 1:
+            raise ValueError(f"exactly one variant has `baseline: true`; here: {', '.join(baselines) or 'none'}")
+        for kind, found in (("variants", names), ("workloads", [w.name for w in self.workloads])):
+            twice = sorted({name for name in found if found.count(name) > 1})
+            if twice:
+                raise ValueError(f"two {kind} have the same name: {', '.join(twice)}")
+        if self.model is None and any(variant.onnx is None for variant in self.variants):
+            raise ValueError("without a model, each variant must be an ONNX file (key onnx)")
+        if self.model is not None and self.model.onnx and any(v.prune for v in self.variants):
+            raise ValueError("an ONNX file cannot be pruned: the model must be a Transformers folder or a factory")
+        return self
+
+    @property
+    def baseline(self) -> VariantSpec:
+        """The variant that the others are compared with."""
+        return next(variant for variant in self.variants if variant.baseline)
+
+    def gate_of(self, variant: VariantSpec) -> GateSpec:
+        """The variant's own gate, or the suite's."""
+        return variant.gate if variant.gate is not None else self.gate
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of a suite, for editors."""
+    return Suite.model_json_schema(by_alias=True)
