@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Mapping, Sequence
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from ..errors import InputError
+from ..errors import InputError, XbenchError
 from ..protocols import Feeds
 from ..sources.checkpoint import load_checkpoint
 from ..sources.factory import load_factory
@@ -59,6 +61,22 @@ def load_dense(loaded: LoadedSuite, trusted: bool, samples: Sequence[Feeds]) -> 
     return _from_factory(spec, loaded, trusted)
 
 
+@contextmanager
+def users_code(reference: str) -> Iterator[None]:
+    """Whatever the user's own code raises is a fault of that code: told with its name and its place."""
+    try:
+        yield
+    except XbenchError:
+        raise
+    except Exception as error:  # noqa: BLE001 - anything can come out of it
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        raise InputError(
+            f"{reference} failed: {type(error).__name__}: {error}",
+            f"at line {last.lineno} of {Path(last.filename).name}",
+            "see the whole traceback with --debug",
+        ) from error
+
+
 def _from_folder(spec: ModelSpec, folder: Path, samples: Sequence[Feeds]) -> DenseModel:
     module = load_transformers(folder)
     known = inspect.signature(module.forward).parameters
@@ -87,7 +105,9 @@ def _text_example(name: str) -> torch.Tensor:
 
 def _from_factory(spec: ModelSpec, loaded: LoadedSuite, trusted: bool) -> DenseModel:
     assert spec.factory is not None  # noqa: S101 - the suite's schema sees to it
-    module = load_factory(spec.factory, loaded.base, trusted)()
+    factory = load_factory(spec.factory, loaded.base, trusted)
+    with users_code(spec.factory):
+        module = factory()
     if not isinstance(module, torch.nn.Module):
         raise InputError(f"{spec.factory} returned no torch.nn.Module", f"it returned {type(module).__name__}")
     if spec.checkpoint is not None:

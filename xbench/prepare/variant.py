@@ -29,7 +29,8 @@ from ..records.profile import HardwareProfile
 from ..sources.factory import load_factory
 from ..store.files import storing
 from ..suite.model import VariantSpec
-from .dense import DenseModel
+from .deadline import deadline
+from .dense import DenseModel, users_code
 
 _LIBRARIES = ("torch", "torch-pruning", "onnx", "numpy")
 
@@ -56,7 +57,8 @@ def make_variant(spec: VariantSpec, workshop: Workshop) -> tuple[Artifact, float
     with storing(workshop.artifacts), tempfile.TemporaryDirectory(dir=workshop.artifacts) as folder:
         path = Path(folder) / "model.onnx"
         dense = workshop.dense
-        exporter(dense.exporter).export(module, dense.example_inputs, dense.dynamic_axes, path, dense.opset)
+        with deadline(workshop.time_limit, f"Exporting {spec.name}"):
+            exporter(dense.exporter).export(module, dense.example_inputs, dense.dynamic_axes, path, dense.opset)
         add_provenance(path, _provenance(spec, dense))
         artifact = keep(path, spec.name, workshop.artifacts)
     export_seconds = time.monotonic() - started
@@ -76,7 +78,8 @@ def _pruned(spec: VariantSpec, workshop: Workshop) -> tuple[torch.nn.Module, Pru
     module: torch.nn.Module = workshop.dense.module
     report = None
     if spec.prune is not None:
-        module, report = prune(module, spec.prune, workshop.dense.example_inputs)
+        with deadline(workshop.time_limit, f"Pruning {spec.name}"):
+            module, report = prune(module, spec.prune, workshop.dense.example_inputs)
     if spec.finetune is not None:
         module = _trained(spec, module, workshop)
     return module, report
@@ -85,7 +88,8 @@ def _pruned(spec: VariantSpec, workshop: Workshop) -> tuple[torch.nn.Module, Pru
 def _trained(spec: VariantSpec, module: torch.nn.Module, workshop: Workshop) -> torch.nn.Module:
     assert spec.finetune is not None  # noqa: S101 - only called where it is set
     train = load_factory(spec.finetune, workshop.base, workshop.trusted)
-    trained = train(module)
+    with users_code(spec.finetune):
+        trained = train(module)
     if not isinstance(trained, torch.nn.Module):
         raise InputError(f"{spec.finetune} returned no torch.nn.Module", f"it returned {type(trained).__name__}")
     return trained.eval()
