@@ -9,23 +9,24 @@ It multiplies nothing. Its clock moves only when an inference is called, by what
         pruned:  {latency_us: 500, fault: {kind: die, at_call: 20}}
 
 `noise` and `process_noise` are relative standard deviations of a call and of a whole process. A label
-without a script takes that of `*`. Faults: `die` (the process exits), `hang`, `nan` (outputs), `refuse`
-(the session is not created).
+without a script takes that of `*`. Faults: `die` (the process exits with status 9), `kill` (a signal ends it),
+`hang`, `nan` (outputs), `refuse` (the session is not created).
 """
 
 from __future__ import annotations
 
 import itertools
 import os
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from xbench.errors import InvalidError
+from xbench.errors import InputError, InvalidError
 from xbench.protocols import Feeds, Outputs, ProfileReport
 from xbench.records.measurement import Placement
 from xbench.records.profile import Availability, HardwareProfile
@@ -38,7 +39,7 @@ class Fault(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: Literal["die", "hang", "nan", "refuse"]
+    kind: Literal["die", "kill", "hang", "nan", "refuse"]
     at_call: int = Field(default=1, ge=1)
 
 
@@ -62,13 +63,25 @@ class FakeOptions(BaseModel):
     scripts: dict[str, Script] = {}
 
 
+def check_options(profile: HardwareProfile) -> FakeOptions:
+    """The profile's options, typed. Raises InputError that names the option."""
+    try:
+        return FakeOptions.model_validate(profile.options)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InputError(
+            f"Profile {profile.name!r} has an option {where!r} that cannot be used", first["msg"]
+        ) from error
+
+
 class FakeRunner:
     """Answers every input with its own sum, after a scripted time."""
 
     simulated = True
 
     def __init__(self, path: Path, label: str, profile: HardwareProfile) -> None:
-        options = FakeOptions.model_validate(profile.options)
+        options = check_options(profile)
         self._script = options.scripts.get(label) or options.scripts.get("*") or Script()
         # Each process is another draw, as real ones are.
         self._random = np.random.default_rng([options.seed, os.getpid()])
@@ -81,7 +94,7 @@ class FakeRunner:
     @classmethod
     def probe(cls, profile: HardwareProfile) -> Availability:
         """Always there."""
-        FakeOptions.model_validate(profile.options)
+        check_options(profile)
         return Availability(available=True)
 
     @classmethod
@@ -109,7 +122,10 @@ class FakeRunner:
         self._now += round(self._latency_ns * noise)
         fault = self._fault()
         if fault == "die":
+            os.write(2, b"the fake runner was told to die\n")
             os._exit(9)
+        if fault == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
         while fault == "hang":
             time.sleep(3600)
         return fault

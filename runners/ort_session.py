@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import re
 import tempfile
 import time
 import warnings
@@ -137,7 +138,8 @@ class OrtSessionRunner:
             try:
                 session = ort.InferenceSession(os.fspath(self.path), options, providers=providers, enable_fallback=0)
             except Exception as error:
-                raise InvalidError(f"ONNX Runtime cannot load {self.path.name}", _one_line(error)) from error
+                on = "" if self.provider == CPU else f" on {self.provider}"
+                raise InvalidError(f"ONNX Runtime cannot load {self.path.name}{on}", _one_line(error)) from error
         first = session.get_providers()[0]
         if first != self.provider:
             raise InvalidError(
@@ -224,4 +226,7 @@ def as_arrays(name: str, value: Any) -> Outputs:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:500]
+    """ONNX Runtime's reason without its code, and without the path, which belongs in no record."""
+    text = " ".join(str(error).split())
+    text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", text)
+    return re.sub(r"^Load model from .*? failed:\s*", "", text)[:500]

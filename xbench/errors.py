@@ -5,7 +5,8 @@ XbenchError              5  a fault of the program or of the machine
 |   `-- StoreError       2  the results folder cannot be written or read
 |-- UnavailableError     4  the hardware, or a library of it, is not here
 |-- InvalidError         4  a number would be wrong: fallback, NaN, lost sparsity
-`-- WorkerError          4  a worker process died, hung or refused
+|-- WorkerError          4  a worker process died, hung or refused
+`-- InterruptedRunError 130  Ctrl-C or SIGTERM
 """
 
 from __future__ import annotations
@@ -57,3 +58,9 @@ class WorkerError(XbenchError):
     """A worker process died, ran out of its time limit, or could not do what it was told."""
 
     exit_code = 4
+
+
+class InterruptedRunError(XbenchError):
+    """The user ended it: Ctrl-C, or SIGTERM. The code is what shells give for SIGINT."""
+
+    exit_code = 130

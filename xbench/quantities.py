@@ -6,11 +6,11 @@ import math
 import re
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
-_DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(ms|s|min|m|h)?\s*$")
+_DURATION = re.compile(r"^\s*([0-9]+(?:\.[0-9]+)?)\s*(ms|s|min|m|h)?\s*$")
 _SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0, None: 1.0}
-_SHARE = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(%)?\s*$")
+_SHARE = re.compile(r"^\s*([0-9]+(?:\.[0-9]+)?)\s*(%)?\s*$")
 
 
 def seconds(value: Any) -> float:
@@ -33,8 +33,21 @@ def share(value: Any) -> float:
     return float(match[1]) / (100 if match[2] else 1)
 
 
-Duration = Annotated[float, BeforeValidator(seconds), Field(gt=0, le=86_400)]
+def _number_or(text: re.Pattern[str], example: str, **bounds: float) -> WithJsonSchema:
+    """What an editor is told: a number within bounds, or text of this form."""
+    number, words = {"type": "number", **bounds}, {"type": "string", "pattern": text.pattern}
+    return WithJsonSchema({"anyOf": [number, words], "examples": [example]})
+
+
+Duration = Annotated[
+    float,
+    BeforeValidator(seconds),
+    Field(gt=0, le=86_400),
+    _number_or(_DURATION, "30s", exclusiveMinimum=0, maximum=86_400),
+]
 """Seconds; written as `30s` or as a number."""
 
-Share = Annotated[float, BeforeValidator(share), Field(gt=0, lt=1)]
+Share = Annotated[
+    float, BeforeValidator(share), Field(gt=0, lt=1), _number_or(_SHARE, "1%", exclusiveMinimum=0, exclusiveMaximum=1)
+]
 """Between 0 and 1; written as `1%` or as a number."""

@@ -35,34 +35,42 @@ class YamlDocument:
         return self.positions.get(path, (1, 1))
 
 
+_PLAIN = frozenset(f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "str"))
+
+
 class _Loader(yaml.SafeLoader):
-    """Refuses aliases while composing, so that no bomb is ever expanded."""
+    """Refuses aliases while composing, so that no bomb is ever expanded; and tags, which name types."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         event = self.peek_event()  # type: ignore[no-untyped-call]
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise yaml.MarkedYAMLError(problem="anchors and aliases are not taken", problem_mark=event.start_mark)
+        if getattr(event, "tag", None) is not None:
+            raise yaml.MarkedYAMLError(problem=f"the tag {event.tag!r} is not taken", problem_mark=event.start_mark)
         return super().compose_node(parent, index)
 
 
 def read_text(path: Path, what: str) -> str:
     """The text of a small regular file in UTF-8. Raises InputError that says what is wrong with it."""
-    if not path.exists():
-        raise InputError(f"The {what} {path} does not exist")
-    if not path.is_file():
-        raise InputError(f"The {what} {path} is not a regular file")
-    if path.stat().st_size > MAX_BYTES:
-        raise InputError(f"The {what} {path} has more than {MAX_BYTES:,} bytes", "", "a suite is a short text")
     try:
+        if not path.exists():
+            raise InputError(f"The {what} {path} does not exist", "", "check the path")
+        if not path.is_file():
+            raise InputError(f"The {what} {path} is not a regular file")
+        if path.stat().st_size > MAX_BYTES:
+            raise InputError(f"The {what} {path} has more than {MAX_BYTES:,} bytes", "", f"a {what} is a short text")
         return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"The {what} {path} cannot be read", str(error)) from error
+    except UnicodeDecodeError as error:
+        found = f"byte {error.start} is not UTF-8"
+        raise InputError(f"The {what} {path} cannot be read", found, "save it as UTF-8") from error
+    except OSError as error:
+        raise InputError(f"The {what} {path} cannot be read", error.strerror or str(error)) from error
 
 
 def parse(text: str, name: str) -> YamlDocument:
     """Parse a document. Raises InputError with line and column."""
-    loader = _Loader(text)
     try:
+        loader = _Loader(text)
         node = loader.get_single_node()
         positions: dict[Path_, tuple[int, int]] = {}
         data = _build(loader, node, (), positions) if node is not None else None
@@ -72,8 +80,6 @@ def parse(text: str, name: str) -> YamlDocument:
         raise InputError(f"{where}: {error.problem or 'this is no YAML'}") from error
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise InputError(f"{name}: this is no YAML that can be read", " ".join(str(error).split())[:300]) from error
-    finally:
-        loader.dispose()
     return YamlDocument(data, positions, text, name)
 
 
@@ -85,8 +91,6 @@ def _build(loader: _Loader, node: yaml.Node, path: Path_, positions: dict[Path_,
     positions.setdefault(path, (node.start_mark.line + 1, node.start_mark.column + 1))
     if len(path) > MAX_DEPTH:
         raise _fail(node, f"nested more than {MAX_DEPTH} deep")
-    if not node.tag.startswith("tag:yaml.org,2002:") or "python" in node.tag:
-        raise _fail(node, f"the tag {node.tag!r} is not taken: a suite holds plain data")
     if isinstance(node, yaml.MappingNode):
         return _mapping(loader, node, path, positions)
     if isinstance(node, yaml.SequenceNode):
@@ -95,11 +99,13 @@ def _build(loader: _Loader, node: yaml.Node, path: Path_, positions: dict[Path_,
 
 
 def _scalar(loader: _Loader, node: yaml.Node) -> Any:
-    value = loader.construct_object(node)
-    if value is not None and not isinstance(value, str | int | float | bool):
-        # Dates and binary: nothing in a suite is one, and `2024-01-01` as a name should stay what was written.
+    if node.tag not in _PLAIN:
+        # Dates: nothing in a suite is one, and `2024-01-01` as a name should stay what was written.
         return node.value
-    return value
+    try:
+        return loader.construct_object(node)
+    except ValueError as error:
+        raise _fail(node, f"{node.value[:80]!r} is no number") from error
 
 
 def _mapping(

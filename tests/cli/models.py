@@ -21,7 +21,7 @@ def value(name, dtype, shape):
 
 
 def constant(name, array):
-    return nh.from_array(np.ascontiguousarray(array), name)
+    return nh.from_array(np.asarray(array), name)
 
 
 def weights(*shape, seed=0):
@@ -38,7 +38,10 @@ def mlp(hidden=64, inputs=32, seed=0, name="x"):
         ],
         [value(name, T.FLOAT, ["batch", inputs])],
         [value("y", T.FLOAT, ["batch", 8])],
-        [constant("w1", weights(inputs, hidden, seed=seed) * 0.1), constant("w2", weights(hidden, 8, seed=seed) * 0.1)],
+        [
+            constant("w1", weights(inputs, hidden, seed=seed) * 0.1),
+            constant("w2", weights(hidden, 8, seed=seed) * 0.1),
+        ],
     )
 
 
@@ -74,25 +77,40 @@ def no_inputs():
     return model([h.make_node("Relu", ["c"], ["y"])], [], [value("y", T.FLOAT, None)], [constant("c", weights(4))])
 
 
-def endless(of_input=True):
-    """A Loop of 2**62 rounds; over a constant, it is folded while the model is loaded."""
+def endless():
+    """An inference of 2**62 rounds."""
     body = h.make_graph(
         [h.make_node("Identity", ["go"], ["go_on"]), h.make_node("Cos", ["v"], ["w"])],
         "body",
         [value("i", T.INT64, []), value("go", T.BOOL, []), value("v", T.FLOAT, None)],
         [value("go_on", T.BOOL, []), value("w", T.FLOAT, None)],
     )
-    nodes = [h.make_node("Loop", ["rounds", "yes", "x" if of_input else "c"], ["z"], body=body, name="loop")]
-    if not of_input:
-        nodes.append(h.make_node("Add", ["x", "z"], ["y"], name="add"))
     return model(
-        nodes,
+        [h.make_node("Loop", ["rounds", "yes", "x"], ["z"], body=body, name="loop")],
         [value("x", T.FLOAT, [4])],
-        [value("z" if of_input else "y", T.FLOAT, None)],
+        [value("z", T.FLOAT, None)],
+        [constant("rounds", np.array(2**62)), constant("yes", np.array(True))],
+    )
+
+
+def endless_loading(products=400):
+    """Runs at once; but its optimiser multiplies large constants for minutes, in a branch that is never taken."""
+    chain = [h.make_node("Expand", ["one", "size"], ["p0"])]
+    chain += [h.make_node("MatMul", [f"p{i}", f"p{i}"], [f"p{i + 1}"]) for i in range(products)]
+    chain.append(h.make_node("ReduceMax", [f"p{products}"], ["o"], keepdims=0))
+    other = h.make_graph(chain, "else", [], [value("o", T.FLOAT, None)])
+    then = h.make_graph([h.make_node("Identity", ["zero"], ["t"])], "then", [], [value("t", T.FLOAT, None)])
+    return model(
         [
-            constant("rounds", np.array(2**62)),
-            constant("yes", np.array(True)),
-            *([] if of_input else [constant("c", weights(4))]),
+            h.make_node("If", ["which"], ["c"], then_branch=then, else_branch=other, name="if"),
+            h.make_node("Add", ["x", "c"], ["y"], name="add"),
+        ],
+        [value("which", T.BOOL, []), value("x", T.FLOAT, ["batch", 4])],
+        [value("y", T.FLOAT, None)],
+        [
+            constant("one", np.float32(1e-4)),
+            constant("zero", np.float32(0)),
+            constant("size", np.array([3000, 3000])),
         ],
     )
 
@@ -110,7 +128,7 @@ def ir3():
 def scalars():
     return model(
         [h.make_node("Mul", ["x", "s"], ["y"], name="mul")],
-        [value("x", T.FLOAT, ["batch", 4]), value("s", T.FLOAT, [])],
+        [value("x", T.FLOAT, [4]), value("s", T.FLOAT, [])],
         [value("y", T.FLOAT, None)],
     )
 

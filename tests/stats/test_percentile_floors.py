@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from xbench.stats.percentiles import quantile_interval, required_samples, supported_percentile
+from xbench.stats.percentiles import required_samples, supported_percentile
 
 
 @pytest.mark.parametrize(("percentile", "needed"), [(0.90, 64), (0.99, 662)])
@@ -45,26 +45,3 @@ def test_a_percentile_in_per_cent_is_refused(percentile):
 def test_samples_that_are_not_finite_are_refused():
     with pytest.raises(ValueError, match="not finite"):
         supported_percentile([1.0] * 63 + [math.nan], 0.9)
-
-
-def test_ranks_of_the_median_of_ten_are_those_of_the_textbooks():
-    estimate = quantile_interval(range(10, 0, -1), 0.5)
-    assert (estimate.low, estimate.point, estimate.high) == (2.0, 5.0, 9.0)
-
-
-def test_no_interval_with_too_few_samples():
-    with pytest.raises(ValueError, match="needs 6"):
-        quantile_interval(range(5), 0.5)
-    assert quantile_interval(range(6), 0.5).high == 5.0
-    with pytest.raises(ValueError, match="needs 368"):
-        quantile_interval(range(367), 0.99)
-    assert quantile_interval(range(368), 0.99).high == 367.0
-
-
-@pytest.mark.parametrize(("percentile", "count"), [(0.5, 6), (0.5, 31), (0.9, 64), (0.99, 662), (0.1, 50)])
-def test_covers_the_quantile_of_a_skewed_distribution(percentile, count):
-    samples = np.random.default_rng(31).lognormal(size=(1500, count))
-    truth = stats.lognorm.ppf(percentile, 1)
-    found = [quantile_interval(run, percentile) for run in samples]
-    assert np.mean([estimate.low <= truth <= estimate.high for estimate in found]) >= 0.94
-    assert all(estimate.low <= estimate.point <= estimate.high for estimate in found)

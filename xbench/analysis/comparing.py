@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..records.comparison import CaseResult, Comparison
+from ..records.comparison import AA_SUFFIX, CaseResult, Comparison
 from ..records.estimate import Estimate
 from ..records.measurement import ProcessSet
 from ..records.run_record import GroupState
@@ -12,8 +12,6 @@ from ..stats.ratio import MIN_ROUNDS, MIN_SETS, speedup_estimate
 from ..stats.verdict import decide, noise_floor
 from .ratios import Floats, Statistic, cpu_time, log_ratios, wall_time
 from .summary import summarise
-
-AA_SUFFIX = " (A/A)"
 
 
 def aa_label(baseline: str) -> str:
@@ -47,7 +45,7 @@ def analyse(
 ) -> GroupState:
     """The group with its cases, its noise floor and its comparisons. The same samples give the same result."""
     aa = estimate(sets, baseline, aa_label(baseline), seed)
-    floor = noise_floor(aa) if aa is not None else None
+    floor = noise_floor(aa) if aa is not None and aa.usable and aa.low > 0 else None
     labels = [baseline, aa_label(baseline), *candidates]
     steal = [one.steal_share for one in sets if one.steal_share is not None]
     return group.model_copy(
@@ -65,7 +63,7 @@ def _case(group: GroupState, sets: Sequence[ProcessSet], label: str) -> CaseResu
     failure = group.failures.get(label, "")
     summary = None if failure else summarise(sets, label, group.batch, group.placements.get(label, {}))
     if summary is None and not failure:
-        failure = "nothing was measured"
+        failure = "not timed: nothing was left to compare" if group.stopped else "not timed yet"
     return CaseResult(
         variant=label, hardware=group.hardware, workload=group.workload, summary=summary, failure=failure
     )
@@ -85,6 +83,7 @@ def _compare(
         candidate=candidate,
         hardware=group.hardware,
         workload=group.workload,
+        simulated=group.simulated,
         verdict="invalid",
         ideal_speedup=group.ideal_speedups.get(candidate),
         ideal_note=group.ideal_notes.get(candidate, ""),
@@ -97,7 +96,7 @@ def _compare(
             return base.model_copy(update={"reasons": (whose + group.failures[label],)})
     speedup = estimate(sets, baseline, candidate, seed)
     if speedup is None or floor is None:
-        reason = f"{len(sets)} process set(s) were measured; an interval needs {MIN_SETS} with {MIN_ROUNDS} rounds"
+        reason = f"process sets measured: {len(sets)}; an interval needs {MIN_SETS}: give more time with --budget"
         return base.model_copy(update={"verdict": "inconclusive", "reasons": (reason,)})
     verdict, reason = decide(speedup, floor, margin)
     return base.model_copy(

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..errors import InputError
 from ..onnxfile.inputs import load_inputs, plan_inputs
 from ..onnxfile.opening import open_model
-from ..onnxfile.signature import same_signature, signature
+from ..onnxfile.signature import SAME_INPUTS, same_signature, signature
 from ..report.text import visible
 from ..suite.loading import LoadedSuite
 from ..suite.model import MeasureSpec, Suite, VariantSpec, WorkloadSpec
@@ -49,7 +49,8 @@ def check_files(loaded: LoadedSuite, inputs: Path | None) -> None:
     for name, model in others:
         difference = same_signature(signature(base), signature(model))
         if difference is not None:
-            raise InputError(f"{name} cannot be compared with {first}: they take other inputs", difference)
+            asked = f"{name} cannot be compared with {first}: their inputs differ"
+            raise InputError(asked, difference, SAME_INPUTS)
     if inputs is not None:
         load_inputs(inputs, signature(base))
         return

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from .._version import __version__
-from ..errors import XbenchError
+from ..errors import InterruptedRunError, XbenchError
 from .options import Budget, Hardware, Json, Output, Precision, ProfileDir, Quiet, TimeLimit
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
     help="What pruning really buys on each deployment target, and whether the pruned model may ship there.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
 hardware_app = typer.Typer(help="Hardware profiles, and which of them this machine is.", no_args_is_help=True)
@@ -40,7 +41,7 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def root(
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks; with every command.")] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
@@ -50,7 +51,9 @@ def root(
 
 @app.command()
 def run(
-    suite: Annotated[Path | None, typer.Argument(help="The suite.", show_default="examples/minilm.yaml")] = None,
+    suite: Annotated[
+        Path | None, typer.Argument(metavar="[SUITE]", help="The suite. Default: the embedded examples/minilm.yaml.")
+    ] = None,
     hardware: Hardware = None,
     precision: Precision = None,
     budget: Budget = None,
@@ -85,10 +88,15 @@ def run(
 @app.command()
 def compare(
     base: Annotated[Path, typer.Argument(metavar="BASE.onnx", help="The baseline.")],
-    candidates: Annotated[list[Path], typer.Argument(metavar="CAND.onnx...", help="What is compared with it.")],
+    candidates: Annotated[list[Path], typer.Argument(metavar="CAND.onnx", help="What is compared with it.")],
     hardware: Hardware = None,
-    shape: Annotated[list[str] | None, typer.Option("--shape", help="INPUT=1x3x224x224; repeatable.")] = None,
-    inputs: Annotated[Path | None, typer.Option("--inputs", help=".npz file with an array for each input.")] = None,
+    shape: Annotated[
+        list[str] | None,
+        typer.Option("--shape", metavar="INPUT=SIZES", help="Such as image=1x3x224x224; repeatable."),
+    ] = None,
+    inputs: Annotated[
+        Path | None, typer.Option("--inputs", metavar="FILE", help="An .npz file with an array for each input.")
+    ] = None,
     precision: Precision = None,
     budget: Budget = None,
     time_limit: TimeLimit = None,
@@ -122,7 +130,10 @@ def compare(
 @app.command()
 def report(
     name: RunName = "last",
-    form: Annotated[str, typer.Option("--format", help="terminal, markdown or json.")] = "",
+    form: Annotated[
+        str,
+        typer.Option("--format", metavar="FORM", help="terminal, markdown or json. Default: what fits the output."),
+    ] = "",
     output: Output = RESULTS,
 ) -> None:
     """The tables of a recorded run, without running anything."""
@@ -175,14 +186,15 @@ def results_list(output: Output = RESULTS) -> None:
 
 def main() -> None:
     """The entry point: the only place that ends the process, with the codes of the design's section 7."""
-    debug = "--debug" in sys.argv
+    # --debug may stand anywhere: it is added to the end of a command that went wrong.
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    debug = len(arguments) < len(sys.argv) - 1
     try:
-        app()
+        app(arguments)
     except XbenchError as error:
         _fail(error, error.exit_code, debug)
     except KeyboardInterrupt:
-        _say("interrupted: what was finished is saved; `xbench run --resume` with the same suite goes on")
-        sys.exit(130)
+        _fail(InterruptedRunError("Interrupted"), InterruptedRunError.exit_code, debug)
     except BrokenPipeError:
         # Whoever read our output has gone. Python would complain once more when it flushes at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -9,20 +9,32 @@ import typer
 
 Hardware = Annotated[
     list[str] | None,
-    typer.Option("--hardware", help="Hardware profile; repeatable. auto: all that are here.", show_default="auto"),
+    typer.Option(
+        "--hardware", metavar="NAME", help="Hardware profile; repeatable. The default, auto: all that are here."
+    ),
 ]
 Precision = Annotated[
-    str | None, typer.Option(help="Half-width of the interval to reach, such as 1%.", show_default="1%")
+    str | None,
+    typer.Option(
+        metavar="SHARE", help="Half-width of the interval to reach, such as 1%. Default: the suite's, or 1%."
+    ),
 ]
 Budget = Annotated[
     str | None,
-    typer.Option(help="Time to measure for, a device and workload, such as 30s.", show_default="30s"),
+    typer.Option(
+        metavar="TIME",
+        help="Time to measure for, on each device and workload, such as 90s. Default: the suite's; compare: 30s.",
+    ),
 ]
 TimeLimit = Annotated[
     str | None,
-    typer.Option("--time-limit", help="Longest that loading or one answer may take.", show_default="120s"),
+    typer.Option(
+        "--time-limit",
+        metavar="TIME",
+        help="Longest that loading, or one answer of a model, may take. Default: the suite's, or 120s.",
+    ),
 ]
-Output = Annotated[Path, typer.Option(help="Results folder.")]
+Output = Annotated[Path, typer.Option(metavar="DIR", help="Results folder.")]
 Json = Annotated[
     str | None,
     typer.Option("--json", metavar="FILE", help="Write the results as JSON; - is standard output."),
@@ -30,5 +42,5 @@ Json = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.")]
 ProfileDir = Annotated[
     list[Path] | None,
-    typer.Option("--profile-dir", help="Folder with hardware profiles of yours; repeatable."),
+    typer.Option("--profile-dir", metavar="DIR", help="Folder with hardware profiles of yours; repeatable."),
 ]

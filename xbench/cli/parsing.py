@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from ..errors import InputError
 from ..quantities import seconds, share
+
+_SIZE = re.compile(r"^[0-9]{1,18}$")
 
 
 def _parsed(option: str, text: str | None, parse: Callable[[str], float], most: float) -> float | None:
@@ -36,7 +39,11 @@ def shapes(values: Sequence[str]) -> dict[str, tuple[int, ...]]:
     for value in values:
         name, equals, sizes = value.rpartition("=")
         parts = sizes.lower().split("x") if sizes else []
-        if not equals or not name or not all(part.isdigit() for part in parts):
-            raise InputError(f"--shape {value!r} cannot be read", "", "write --shape INPUT=1x3x224x224")
+        if not equals or not name or not all(_SIZE.match(part) for part in parts):
+            raise InputError(
+                f"--shape {value} cannot be read",
+                "sizes are whole numbers with x between them",
+                "write --shape INPUT=1x3x224x224",
+            )
         found[name] = tuple(int(part) for part in parts)
     return found

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from tabulate import tabulate
 
-from ..errors import InputError
+from ..errors import InputError, StoreError
 from ..report.text import visible
 from ..road.concluding import conclude
 from ..road.recomputing import recompute
@@ -55,9 +56,13 @@ def gate_run(name: str, results: Path) -> int:
 
 def list_runs(results: Path) -> None:
     """All runs, the oldest first."""
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for folder in ResultsFolder(results).runs():
-        record = folder.load()
+        try:
+            record = folder.load()
+        except StoreError as error:
+            rows.append((folder.id, "unreadable", error.reason, "-", "-"))
+            continue
         rows.append((record.id, record.status, record.outcome or "-", len(record.variants), len(record.groups)))
     headers = ("run", "status", "outcome", "variants", "devices x workloads")
     sys.stdout.write(visible_table(rows, headers) if rows else f"No runs in {visible(str(results))}\n")
@@ -66,4 +71,6 @@ def list_runs(results: Path) -> None:
 def visible_table(rows: Sequence[tuple[object, ...]], headers: tuple[str, ...]) -> str:
     """A plain table whose cells are safe for a terminal."""
     cells = [[visible(str(cell)) for cell in row] for row in rows]
-    return tabulate(cells, headers=headers, tablefmt="simple", disable_numparse=True) + "\n"
+    # In a terminal, long cells wrap: a third of it is enough for the longest ones.
+    widest = max(24, shutil.get_terminal_size().columns // 3) if sys.stdout.isatty() else None
+    return tabulate(cells, headers=headers, tablefmt="simple", disable_numparse=True, maxcolwidths=widest) + "\n"

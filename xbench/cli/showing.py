@@ -11,7 +11,7 @@ from ..records.run_record import RunRecord
 from ..report.data import as_data
 from ..report.text import visible
 from ..report.words import sentence
-from ..store.files import write_text
+from ..store.files import storing, write_text
 
 STDOUT = "-"
 
@@ -22,10 +22,25 @@ def write_json(record: RunRecord, target: str) -> None:
     if target == STDOUT:
         sys.stdout.write(text)
         return
+    check_target(target)
     path = Path(target)
-    if not path.absolute().parent.is_dir():
-        raise StoreError(f"--json {target}: the folder does not exist")
+    if path.exists() and not path.is_file():
+        # A pipe or a device, such as /dev/stdout: written to, never replaced.
+        with storing(path), path.open("w") as file:
+            file.write(text)
+        return
     write_text(path, text)
+
+
+def check_target(target: str) -> None:
+    """Refuse a target of `--json` that cannot be, before anything is measured. Raises StoreError."""
+    path = Path(target)
+    if target == STDOUT:
+        return
+    if not path.absolute().parent.is_dir():
+        raise StoreError(f"--json {target} cannot be written", "its folder does not exist", "make the folder first")
+    if path.is_dir():
+        raise StoreError(f"--json {target} cannot be written", "it is a folder", "name a file in it")
 
 
 def show(record: RunRecord) -> None:
@@ -43,7 +58,11 @@ def show(record: RunRecord) -> None:
 
 
 def show_sentences(record: RunRecord) -> None:
-    """One sentence for each comparison."""
+    """One sentence for each comparison, and for each device that was asked for and is not here."""
+    for device in record.devices:
+        if device.explicit and not device.availability.available:
+            reason = device.availability.reason
+            sys.stdout.write(visible(f"Nothing was compared on {device.profile.name}: unavailable: {reason}") + "\n")
     for group in record.groups:
         for comparison in group.comparisons:
             sys.stdout.write(visible(sentence(comparison)) + "\n")

@@ -6,11 +6,12 @@ import signal
 import sys
 from types import FrameType
 
+from ..errors import InterruptedRunError
 from ..progress import Journey
 from ..road.context import RunOptions as Wishes
 from ..road.story import travel
 from ..suite.loading import LoadedSuite
-from .showing import STDOUT, show, show_place, show_sentences, write_json
+from .showing import STDOUT, check_target, show, show_place, show_sentences, write_json
 from .view import make_view
 
 __all__ = ["Wishes", "travel_and_show"]
@@ -27,8 +28,17 @@ def travel_and_show(
     # SIGTERM ends a run as Ctrl-C does: workers stopped, what was finished kept.
     signal.signal(signal.SIGTERM, _terminate)
     view = make_view(quiet)
+    if json_file is not None:
+        check_target(json_file)
     try:
         record, context = travel(loaded, wishes, Journey(view))
+    except KeyboardInterrupt as error:
+        goes_on = "" if sentences else ", and --resume with the same suite goes on"
+        raise InterruptedRunError(
+            "Interrupted",
+            f"what was finished is saved in {wishes.output}",
+            f"`xbench report` shows it{goes_on}",
+        ) from error
     finally:
         view.close()
     if json_file is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..records.comparison import Comparison, GateVerdict
-from ..records.estimate import Estimate, GateOutcome
+from ..records.estimate import Estimate, GateOutcome, digits_apart
 from ..records.quality import MetricResult, QualityResult
 from ..stats.paired import non_inferior, samples_for_margin
 from ..suite.model import GateSpec
@@ -38,11 +38,17 @@ def decide_speed(spec: GateSpec, comparison: Comparison) -> GateVerdict | None:
 
 def _speed_outcome(bound: float, comparison: Comparison) -> tuple[GateOutcome, str]:
     speedup = comparison.speedup
+    reasons = "; ".join(comparison.reasons)
     if comparison.verdict == "invalid":
-        return "invalid", "; ".join(comparison.reasons)
+        return "invalid", reasons or "the measurement is invalid"
     if speedup is None:
-        return "inconclusive", "; ".join(comparison.reasons)
-    interval = f"{speedup.point:.2f}x ({speedup.low:.2f}x to {speedup.high:.2f}x)"
+        return "inconclusive", reasons or "the speedup was not measured"
+    if comparison.noise_floor is None:
+        return "inconclusive", "the noise floor is not known: the baseline's second copy was not measured"
+    if not speedup.usable or speedup.low <= 0:
+        return "invalid", f"the interval {speedup.low} to {speedup.high} is not one of a speedup"
+    digits = digits_apart(2, speedup.low, speedup.high, bound)
+    interval = f"{speedup.point:.{digits}f}x ({speedup.low:.{digits}f}x to {speedup.high:.{digits}f}x)"
     if speedup.low >= bound:
         return "pass", f"{interval} is at least {bound:g}x"
     if speedup.high < bound:
@@ -75,13 +81,17 @@ def _drop_outcome(metric: str, bound: float, result: QualityResult) -> tuple[Gat
     found = result.metric(metric)
     if found is None or found.drop is None:
         return "invalid", f"{metric} was not measured"
-    outcome = non_inferior(found.drop, bound)
-    text = f"{metric} drops by {found.drop.point:.3f} ({found.drop.low:.3f} to {found.drop.high:.3f})"
+    drop = found.drop
+    outcome = non_inferior(drop, bound)
+    if outcome == "invalid" or not drop.usable:
+        return "invalid", f"the interval {drop.low} to {drop.high} of {metric} is not one of a drop"
+    digits = digits_apart(3, drop.low, drop.high, bound)
+    text = f"{metric} drops by {drop.point:.{digits}f} ({drop.low:.{digits}f} to {drop.high:.{digits}f})"
     if outcome == "pass":
         return outcome, f"{text}, at most {bound:g}"
     if outcome == "fail":
         return outcome, f"{text}, more than {bound:g}"
-    return outcome, f"{text}, around {bound:g}: {_needed(found, found.drop, bound)}"
+    return outcome, f"{text}, around {bound:g}: {_needed(found, drop, bound)}"
 
 
 def _needed(found: MetricResult, drop: Estimate, bound: float) -> str:
@@ -90,7 +100,7 @@ def _needed(found: MetricResult, drop: Estimate, bound: float) -> str:
         return "no number of examples can show a drop of at most 0"
     # The spread of the paired differences, back out of the interval: for 0/1 scores it is the discordance.
     discordant = min(1.0, found.examples * ((drop.high - drop.low) / (2 * 1.645)) ** 2 + drop.point**2)
-    if not discordant > 0:
+    if not (discordant > 0 and bound < 1):
         return f"{found.examples} examples do not decide it"
     return (
         f"{found.examples} examples do not decide it; with no true drop, some "

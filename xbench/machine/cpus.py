@@ -7,11 +7,13 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+CGROUP = Path("/sys/fs/cgroup")
 
-def cgroup_cpu_limit() -> float | None:
+
+def cgroup_cpu_limit(cgroup: Path = CGROUP) -> float | None:
     """CPUs that the container may use, by cgroup v2 (cpu.max) or v1 (cpu.cfs_*); None where not limited."""
-    v2 = Path("/sys/fs/cgroup/cpu.max")
-    v1 = Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us")
+    v2 = cgroup / "cpu.max"
+    v1 = cgroup / "cpu/cpu.cfs_quota_us"
     if v2.is_file():
         quota, period = v2.read_text().split()[:2]
         return None if quota == "max" else int(quota) / int(period)

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from ..records.fingerprint import Fingerprint
-from .cpus import cgroup_cpu_limit, usable_cpus
+from .cpus import CGROUP, cgroup_cpu_limit, usable_cpus
 
 _LIBRARIES = (
     "xbench",
@@ -62,8 +62,10 @@ def cpu_flags() -> frozenset[str]:
     return frozenset((info.get("flags") or info.get("Features") or "").split())
 
 
-def _memory_limit_mib() -> int | None:
-    text = _first_line("/sys/fs/cgroup/memory.max") or _first_line("/sys/fs/cgroup/memory/memory.limit_in_bytes")
+def memory_limit_mib(cgroup: Path = CGROUP) -> int | None:
+    """Memory that the container may use, by cgroup v2 or v1, MiB; None where not limited."""
+    v2, v1 = cgroup / "memory.max", cgroup / "memory/memory.limit_in_bytes"
+    text = _first_line(str(v2)) or _first_line(str(v1))
     return int(text) // _MIB if text.isdigit() and int(text) < _NO_LIMIT else None
 
 
@@ -100,7 +102,7 @@ def fingerprint() -> Fingerprint:
         cpus_usable=usable_cpus(),
         cgroup_cpu_limit=cgroup_cpu_limit(),
         memory_mib=psutil.virtual_memory().total // _MIB,
-        memory_limit_mib=_memory_limit_mib(),
+        memory_limit_mib=memory_limit_mib(),
         governor=_first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor") or "unknown",
         max_frequency_mhz=int(khz) / 1000 if khz.isdigit() else None,
         system=platform.system(),

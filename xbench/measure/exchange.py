@@ -13,12 +13,13 @@ Arrays = dict[str, NDArray[Any]]
 
 
 def _plain(array: NDArray[Any]) -> tuple[str, NDArray[Any]]:
-    # NumPy's file format forgets bfloat16 and the like; text without pickle is fixed-width text.
+    # NumPy's file format forgets bfloat16 and the like (some of them call themselves kind "f"); text without
+    # pickle is fixed-width text.
     if array.dtype.kind == "O":
         return "str", array.astype(str)
-    if array.dtype.kind in "biufcUS":
-        return array.dtype.str, array
-    return array.dtype.name, array.view(np.uint8 if array.dtype.itemsize == 1 else np.uint16)
+    if hasattr(ml_dtypes, array.dtype.name):
+        return array.dtype.name, array.view(np.uint8 if array.dtype.itemsize == 1 else np.uint16)
+    return array.dtype.str, array
 
 
 def write_arrays(path: Path, arrays: Arrays) -> None:

@@ -33,7 +33,7 @@ class MeasurePlan:
     budget_seconds: float
     time_limit: float
     seed: int
-    planned_sets: int = 6
+    planned_sets: int = 12
     block_seconds: float = 0.12
     warmup_seconds: float = 0.1
     min_rounds: int = 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -73,16 +74,21 @@ class WorkerProcess:
     def __exit__(self, *exc: object) -> None:
         if self._child is None:
             return
-        self._child.kill()
-        self._child.wait()
-        if self._commands is not None:
-            try:
-                self._commands.close()
-            except BrokenPipeError:  # what was not sent has nobody to read it
-                self._commands = None
+        self._end()
         os.close(self._answers)
         self._stderr.close()
         self._child = None
+
+    def _end(self) -> None:
+        """Kill the process; nothing can be asked of it any more."""
+        assert self._child is not None  # noqa: S101 - only called between __enter__ and __exit__
+        self._child.kill()
+        self._child.wait()
+        if self._commands is not None:
+            # What was not sent has nobody to read it.
+            with contextlib.suppress(BrokenPipeError):
+                self._commands.close()
+        self._commands = None
 
     def request(self, command: str, *, expected_seconds: float = 0.0, **arguments: Any) -> Message:
         """Have one command done. Raises what the worker raised, or WorkerError if it died or took too long."""
@@ -106,10 +112,12 @@ class WorkerProcess:
         while b"\n" not in self._buffer:
             ready, _, _ = select.select([self._answers], [], [], max(0.0, deadline - time.monotonic()))
             if not ready:
+                # Ended now, not with the context: it would compute on while others are timed.
+                self._end()
                 raise WorkerError(
                     f"The worker of {self.label} did not finish `{what}` within {limit:g} s",
-                    "it was stopped: loading or inference may never end",
-                    "give it longer with --time-limit, such as --time-limit 600s",
+                    "it was stopped: it may never end, or need a longer --time-limit",
+                    "give it longer, such as --time-limit 600s",
                 )
             chunk = os.read(self._answers, 1 << 20)
             if not chunk:

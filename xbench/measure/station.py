@@ -45,8 +45,10 @@ class Station:
         self.block_seconds = self._calls * warm["call_ns"] / 1e9
 
     def block(self, round_number: int, position: int) -> None:
-        """Take one block of calls."""
-        answer = self._process.request("block", calls=self._calls, expected_seconds=self.block_seconds)
+        """Take one block of calls. Each round begins with the next inputs: a block may be of one call only."""
+        answer = self._process.request(
+            "block", calls=self._calls, first=round_number, expected_seconds=self.block_seconds
+        )
         samples = np.asarray(answer["samples_ns"], dtype=np.int64)
         self._blocks.append(Block(round_number, position, samples, answer["cpu_ns"]))
 

@@ -14,8 +14,9 @@ from ..records.measurement import Samples
 def time_calls(calls: Sequence[Callable[[], object]], count: int, clock: Callable[[], int]) -> tuple[Samples, int]:
     """Time `count` calls one by one: clock, call, clock, and nothing else between (rule 4 of the design).
 
-    `calls` take turns, one for each set of inputs. Returns the durations in nanoseconds, shape
-    (count,), and the CPU time of the process over all of them in nanoseconds. The garbage collector is off meanwhile, since its turn would be counted as the model's time.
+    `calls` take turns, one for each set of inputs. Returns the durations in nanoseconds, shape (count,), and
+    the CPU time of the process over all of them in nanoseconds. The garbage collector is off meanwhile, since
+    its turn would be counted as the model's time.
     """
     durations = [0] * count
     width = len(calls)

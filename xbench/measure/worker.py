@@ -1,7 +1,7 @@
 """The worker process: holds one runner with one model and does what the parent says, one thing at a time.
 
-Started as `python -m xbench.measure.worker READ_FD WRITE_FD`. It ends when the parent's pipe closes, and the
-kernel ends it when the parent dies, even in the middle of an inference.
+Started as `python -m xbench.measure.worker READ_FD WRITE_FD PARENT_PID`. It ends when the parent's pipe
+closes, and the kernel ends it when the parent dies, even in the middle of an inference.
 """
 
 from __future__ import annotations
@@ -83,9 +83,11 @@ class Worker:
             previous = median
         return {"warmup_ns": samples, "call_ns": median}
 
-    def block(self, calls: int) -> Message:
-        """One block of timed calls."""
-        samples, cpu_ns = time_calls(self.calls, calls, self.runner.clock)
+    def block(self, calls: int, first: int) -> Message:
+        """One block of timed calls; `first` is the set of inputs that it begins with, counted round."""
+        turn = first % len(self.calls)
+        order = [*self.calls[turn:], *self.calls[:turn]]
+        samples, cpu_ns = time_calls(order, calls, self.runner.clock)
         return {"samples_ns": samples.tolist(), "cpu_ns": cpu_ns}
 
     def memory(self) -> Message:

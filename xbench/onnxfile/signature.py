@@ -39,6 +39,10 @@ def same_signature(a: Signature, b: Signature) -> str | None:
     return None
 
 
+SAME_INPUTS = "compare models that take inputs of the same names, types and sizes"
+"""What to do where `same_signature` found a difference."""
+
+
 def shape_text(shape: tuple[Dim, ...] | None) -> str:
     """`1x3x224x224`, with names or ? for dynamic axes; `scalar`; `any shape`."""
     if shape is None:

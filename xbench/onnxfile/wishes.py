@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ..errors import InputError
 from ..records.artifact import TensorSpec
-from .axes import PAST, guess, is_expression, names_in, open_axes, symbol_of
+from .axes import PAST, guess, is_expression, is_past, names_in, open_axes, symbol_of
 from .signature import shape_text
 from .walk import shown
 
@@ -57,6 +57,8 @@ def _check_shape(spec: TensorSpec, shape: Shape) -> None:
     for axis, (dim, size) in enumerate(zip(spec.shape, shape, strict=True)):
         if isinstance(dim, int) and dim != size:
             raise InputError(asked, f"axis {axis} is fixed at {dim}", remedy)
+        if size == 0 and dim != 0 and not is_past(spec) and guess(spec, axis).role != PAST:
+            raise InputError(asked, f"axis {axis} is 0: nothing would be computed", "give sizes of 1 or more")
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -68,7 +68,7 @@ def users_code(reference: str) -> Iterator[None]:
         yield
     except XbenchError:
         raise
-    except Exception as error:  # noqa: BLE001 - anything can come out of it
+    except Exception as error:
         last = traceback.extract_tb(error.__traceback__)[-1]
         raise InputError(
             f"{reference} failed: {type(error).__name__}: {error}",

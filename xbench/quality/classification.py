@@ -36,8 +36,11 @@ class ClassificationTask:
                 "The classification task feeds models with one input", f"this one has {', '.join(inputs)}"
             )
         ((name, dtype),) = inputs.items()
-        for start in range(0, len(self._examples), self._batch):
-            yield {name: self._examples[start : start + self._batch].astype(dtype)}
+        for batch in range(self.batches):
+            yield {name: self._batch_of(batch).astype(dtype)}
+
+    def _batch_of(self, batch: int) -> NDArray[Any]:
+        return self._examples[batch * self._batch : (batch + 1) * self._batch]
 
     def reduce(self, batch: int, outputs: Outputs) -> Outputs:
         """The class of the highest score."""
@@ -45,6 +48,12 @@ class ClassificationTask:
         if scores.ndim != 2:
             raise InvalidError(
                 "The classification task needs scores as the first output, shape (batch, classes)",
+                f"the model gave shape {scores.shape}",
+            )
+        rows, classes = len(self._batch_of(batch)), int(self._labels.max()) + 1
+        if scores.shape[0] != rows or scores.shape[1] < classes:
+            raise InvalidError(
+                f"The classification task needs a row for each of {rows} examples, with {classes} classes or more",
                 f"the model gave shape {scores.shape}",
             )
         return {"classes": scores.argmax(axis=1)}

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError, InvalidError
-from ..protocols import Feeds, Outputs
+from ..protocols import Feeds, Outputs, all_finite
 from .docstrings import TextPairs
 from .tasks import Scores, first_output
 
@@ -22,7 +22,10 @@ def reciprocal_ranks(similarity: NDArray[np.floating[Any]]) -> NDArray[np.float6
     """1 / rank of the right document for each query. `similarity`: shape (n, n); right is the diagonal.
 
     A document that is as similar as the right one counts as ranked before it: ties are never in one's favour.
+    Raises InvalidError for NaN and infinity.
     """
+    if not all_finite(similarity):
+        raise InvalidError("The similarities of texts are not finite", "vectors overflow when they are pooled")
     right = np.diag(similarity)[:, None]
     better = (similarity >= right).sum(axis=1)
     ranks: NDArray[np.float64] = better.astype(np.float64)

@@ -6,19 +6,24 @@ from .base import Record
 from .estimate import Estimate, GateOutcome, SpeedVerdict
 from .measurement import CaseSummary
 
+AA_SUFFIX = " (A/A)"
+"""What is added to the baseline's name for the second copy of it that is measured."""
+
 
 class Comparison(Record):
     """A candidate against the baseline, on one device and workload. Above 1 is faster.
 
     `speedup` is None where the verdict is `invalid` or there were too few sets for an interval; `reasons`
     says why. `ideal_speedup` is the ratio of the multiply-accumulates that are not by zero; None, with a
-    note, where they cannot all be counted. `noise_floor` is relative: 0.006 is 0.6 %.
+    note, where they cannot all be counted. `noise_floor` is relative: 0.006 is 0.6 %. `simulated`: the
+    times are scripted, by a runner for tests.
     """
 
     baseline: str
     candidate: str
     hardware: str
     workload: str
+    simulated: bool = False
     verdict: SpeedVerdict
     speedup: Estimate | None = None
     cpu_time_speedup: Estimate | None = None

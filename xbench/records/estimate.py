@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from .base import Record
@@ -20,6 +21,17 @@ class Estimate(Record):
     method: str
 
     @property
+    def usable(self) -> bool:
+        """Whether all three figures are finite and in order."""
+        return -math.inf < self.low <= self.point <= self.high < math.inf
+
+    @property
     def relative_half_width(self) -> float:
         """Half the interval's width over the point: 0.01 is plus or minus one per cent."""
         return (self.high - self.low) / 2 / abs(self.point) if self.point else float("inf")
+
+
+def digits_apart(least: int, *values: float) -> int:
+    """How many digits behind the point tell these values apart, where they differ; not below `least`."""
+    texts = (({f"{value:.{digits}f}" for value in values}, digits) for digits in range(least, 10))
+    return next((digits for found, digits in texts if len(found) == len(set(values))), 9)

@@ -86,14 +86,19 @@ class ProcessSet:
 class CaseSummary(Record):
     """The figures of one case, all computed from raw samples. Times of single calls are in milliseconds.
 
-    `latency_p50_*` are the median and its interval over all blocks of all processes.
+    `latency_p50_*` are the median latency and its 95 % interval over processes and blocks; the interval is
+    None where there are too few of them for one. A higher percentile is None below LoadGen's floor of samples
+    (rule 9 of the design), and `percentile_note` says what it needs.
     """
 
     samples: int
     processes: int
     latency_p50_ms: float
-    latency_p50_low_ms: float
-    latency_p50_high_ms: float
+    latency_p50_low_ms: float | None
+    latency_p50_high_ms: float | None
+    latency_p90_ms: float | None = None
+    latency_p99_ms: float | None = None
+    percentile_note: str = ""
     throughput_samples_per_s: float
     cpu_time_per_call_ms: float
     session_creation_ms: float

@@ -29,11 +29,15 @@ class VariantState(Record):
 
 
 class DeviceState(Record):
-    """A deployment target that was asked for, and whether it is here. `explicit`: asked for by its name."""
+    """A deployment target that was asked for, and whether it is here. `explicit`: asked for by its name.
+
+    `simulated`: its times are scripted and nothing is computed on it.
+    """
 
     profile: HardwareProfile
     availability: Availability
     explicit: bool
+    simulated: bool = False
 
 
 class GroupState(Record):
@@ -48,6 +52,7 @@ class GroupState(Record):
     batch: int
     inputs: tuple[str, ...]
     inputs_sha256: str
+    simulated: bool = False
     sets: int = 0
     seconds: float = 0.0
     stopped: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ..records.comparison import Comparison
@@ -13,7 +14,7 @@ SCHEMA = "xbench.report/1"
 
 def as_data(record: RunRecord) -> dict[str, Any]:
     """Everything that the tables show, and what it rests on."""
-    return {
+    data = {
         "schema": SCHEMA,
         "run": record.id,
         "status": record.status,
@@ -22,7 +23,12 @@ def as_data(record: RunRecord) -> dict[str, Any]:
         "fingerprint": record.fingerprint.model_dump(),
         "noise_floor": {f"{g.hardware}/{g.workload}": g.noise_floor for g in record.groups},
         "hardware": [
-            {"name": d.profile.name, "precision": d.profile.precision, **d.availability.model_dump()}
+            {
+                "name": d.profile.name,
+                "precision": d.profile.precision,
+                "simulated": d.simulated,
+                **d.availability.model_dump(),
+            }
             for d in record.devices
         ],
         "variants": [variant.model_dump() for variant in record.variants],
@@ -31,13 +37,25 @@ def as_data(record: RunRecord) -> dict[str, Any]:
         "verdicts": [verdict.model_dump() for verdict in record.verdicts],
         "stage_seconds": record.stage_seconds,
     }
+    return {key: _finite(value) for key, value in data.items()}
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN and no infinity: what is not a number is null."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _comparison(group: GroupState, comparison: Comparison) -> dict[str, Any]:
     summaries = {case.variant: case.summary for case in group.cases if case.summary is not None}
     measured = (comparison.baseline, comparison.candidate)
+    invalid = {"speedup": None, "cpu_time_speedup": None} if comparison.verdict == "invalid" else {}
     return {
         **comparison.model_dump(),
+        **invalid,
         "sentence": sentence(comparison),
         "inputs": list(group.inputs),
         "measurements": {name: summaries[name].model_dump() for name in measured if name in summaries},

@@ -20,5 +20,5 @@ def table_markdown(table: Table) -> str:
 def render(record: RunRecord) -> str:
     """All tables, then the gate's verdict. The same record gives the same text."""
     parts = [f"## {markdown(record.id)}", *(table_markdown(table) for table in tables(record))]
-    parts.append("\n".join(markdown(line) for line in closing_lines(record)))
+    parts.extend(markdown(line) for line in closing_lines(record))
     return "\n\n".join(parts) + "\n"

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ..gate.deciding import worst
 from ..records.artifact import Artifact
 from ..records.comparison import Comparison
+from ..records.estimate import digits_apart
 from ..records.measurement import CaseSummary
 from ..records.quality import QualityResult
 from ..records.run_record import DeviceState, GroupState, RunRecord, VariantState
 
 _MIB = 1024 * 1024
 NOTHING = "-"
-_FIGURES = ("variant", "sparsity", "ideal", "speedup (95 %)", "p50 ms", "samples/s", "peak MiB", "file MiB")
+# Below this share of CPU time, steal is not worth a line.
+_NOTABLE_STEAL = 0.01
+_FIGURES = (
+    "variant",
+    "sparsity",
+    "ideal speedup",
+    "speedup (95 %)",
+    "p50 ms",
+    "samples/s",
+    "peak MiB",
+    "file MiB",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +41,16 @@ class Table:
 
 
 def tables(record: RunRecord) -> list[Table]:
-    """One table for each device and workload. A device that is not here has a row that says so."""
-    found = []
-    for device in record.devices:
+    """One table for each device and workload; those that are not here share one, a row for each."""
+    here = [device for device in record.devices if device.availability.available]
+    absent = [device for device in record.devices if not device.availability.available]
+    found: list[Table] = []
+    for device in here:
         groups = [group for group in record.groups if group.hardware == device.profile.name]
-        if not device.availability.available:
-            found.append(_absent(device))
-        elif not groups:
-            found.append(_unmeasured(record, device))
         found.extend(_measured(record, device, group) for group in groups)
-    return found
+        if not groups:
+            found.append(_unmeasured(record, device))
+    return [*found, *([_absent(absent)] if absent else [])]
 
 
 def metric_of(record: RunRecord) -> str | None:
@@ -46,23 +59,28 @@ def metric_of(record: RunRecord) -> str | None:
 
 
 def _title(device: DeviceState) -> str:
-    return f"{device.profile.name}: {device.profile.title}"
+    label = "SIMULATED, nothing was computed: " if device.simulated else ""
+    return f"{device.profile.name}: {label}{device.profile.title}"
 
 
-def _absent(device: DeviceState) -> Table:
-    state = device.availability
-    row = (device.profile.name, "unavailable", state.reason, state.remedy)
-    return Table(_title(device), (), ("device", "state", "reason", "remedy"), (row,))
+def _not_measured(record: RunRecord) -> str:
+    return "not measured yet" if record.status == "running" else "not measured"
+
+
+def _absent(devices: Sequence[DeviceState]) -> Table:
+    states = ((device.profile.name, device.availability) for device in devices)
+    rows = tuple((name, "unavailable", state.reason, state.remedy) for name, state in states)
+    return Table("Not on this machine", (), ("device", "state", "reason", "remedy"), rows)
 
 
 def _unmeasured(record: RunRecord, device: DeviceState) -> Table:
-    rows = tuple((v.name, v.failure or "not measured yet") for v in record.variants)
+    rows = tuple((v.name, v.failure or _not_measured(record)) for v in record.variants)
     return Table(_title(device), (), ("variant", "state"), rows)
 
 
 def _measured(record: RunRecord, device: DeviceState, group: GroupState) -> Table:
     metric = metric_of(record)
-    columns = (*_FIGURES, *([metric] if metric else []), "verdict", "reason")
+    columns = (*_FIGURES, *([f"{metric} (change)"] if metric else []), "verdict", "reason")
     rows = [_row(record, group, state, metric) for state in record.variants]
     return Table(_title(device), _remarks(group, record.baseline), columns, tuple(rows))
 
@@ -76,9 +94,12 @@ def _remarks(group: GroupState, baseline: str) -> tuple[str, ...]:
     }.get(group.stopped, "not finished")
     first = (
         f"workload {group.workload}; baseline {baseline}; noise floor (A/A) {floor}; "
-        f"{group.sets} process sets in {group.seconds:.0f} s, {stopped}"
+        f"{group.sets} process {'set' if group.sets == 1 else 'sets'} in {group.seconds:.0f} s, {stopped}"
     )
-    return first, "fed: " + "; ".join(group.inputs)
+    steal = group.steal_share or 0.0
+    taken = (f"the hypervisor took up to {steal:.0%} of the CPU meanwhile",) if steal >= _NOTABLE_STEAL else ()
+    unknown = (f"ideal speedup of {name} not known: {note}" for name, note in group.ideal_notes.items())
+    return first, "fed: " + "; ".join(group.inputs), *taken, *unknown
 
 
 def _row(record: RunRecord, group: GroupState, state: VariantState, metric: str | None) -> tuple[str, ...]:
@@ -88,7 +109,7 @@ def _row(record: RunRecord, group: GroupState, state: VariantState, metric: str 
     base = next(v.artifact for v in record.variants if v.baseline)
     cells = [state.name, _sparsity(artifact, base), _ideal(state, comparison), _speedup(state, comparison)]
     cells += _figures(summary)
-    cells.append(f"{artifact.size_bytes / _MIB:.1f}" if artifact else NOTHING)
+    cells.append(_size(artifact))
     if metric:
         cells.append(_quality(record.quality_of(state.name, group.hardware), metric))
     return (*cells, *_verdict(record, group, state, comparison))
@@ -106,6 +127,14 @@ def _sparsity(artifact: Artifact | None, base: Artifact | None) -> str:
     return ", ".join(parts)
 
 
+def _size(artifact: Artifact | None) -> str:
+    """In MiB; a small file is not 0.0."""
+    if artifact is None:
+        return NOTHING
+    size = artifact.size_bytes / _MIB
+    return f"{size:.1f}" if size >= 0.05 else "<0.1"
+
+
 def _ideal(state: VariantState, comparison: Comparison | None) -> str:
     if state.baseline:
         return "1.00x"
@@ -115,11 +144,12 @@ def _ideal(state: VariantState, comparison: Comparison | None) -> str:
 
 
 def speedup_text(comparison: Comparison) -> str:
-    """Such as `1.93x (1.90 to 1.96)`: with as many digits as its interval makes sense of."""
-    if comparison.speedup is None:
-        return NOTHING
+    """Such as `1.93x (1.90 to 1.96)`: with as many digits as tell the ends apart; never of an invalid one."""
     one = comparison.speedup
-    return f"{one.point:.2f}x ({one.low:.2f} to {one.high:.2f})"
+    if one is None or comparison.verdict == "invalid":
+        return NOTHING
+    digits = digits_apart(2, one.low, one.high)
+    return f"{one.point:.{digits}f}x ({one.low:.{digits}f} to {one.high:.{digits}f})"
 
 
 def _speedup(state: VariantState, comparison: Comparison | None) -> str:
@@ -132,11 +162,18 @@ def _figures(summary: CaseSummary | None) -> list[str]:
     if summary is None:
         return [NOTHING, NOTHING, NOTHING]
     return [
-        f"{summary.latency_p50_ms:.3g}",
-        f"{summary.throughput_samples_per_s:.3g}" if summary.throughput_samples_per_s < 1000
-        else f"{summary.throughput_samples_per_s:.0f}",
+        three_figures(summary.latency_p50_ms),
+        three_figures(summary.throughput_samples_per_s),
         f"{summary.peak_memory_mib:.0f}",
-    ]  # fmt: skip
+    ]
+
+
+def three_figures(value: float) -> str:
+    """Such as 0.0123, 12.3, 123 and 12345: three significant figures, and never an exponent."""
+    if not (math.isfinite(value) and value > 0):
+        return NOTHING
+    rounded = float(f"{value:.2e}")
+    return f"{value:.{max(0, 2 - math.floor(math.log10(rounded)))}f}"
 
 
 def _quality(result: QualityResult | None, metric: str) -> str:
@@ -153,8 +190,9 @@ def _verdict(
 ) -> tuple[str, str]:
     """The gate's verdict where there is a gate, else the comparison's; with the reason behind it."""
     if state.baseline:
+        broken = group.failures.get(state.name, "")
         failure = next((c.failure for c in group.cases if c.variant == state.name), "")
-        return ("invalid", failure) if failure else ("baseline", "")
+        return ("invalid", broken) if broken else ("baseline", failure)
     gates = [
         v
         for v in record.verdicts
@@ -163,7 +201,7 @@ def _verdict(
     outcome = worst(v.outcome for v in gates)
     if state.failure:
         return outcome or "invalid", state.failure
-    speed = comparison.verdict if comparison else "not measured yet"
+    speed = comparison.verdict if comparison else _not_measured(record)
     if outcome is None:
         return speed, "; ".join(comparison.reasons) if comparison else ""
     deciding = list(_unique(v.reason for v in gates if v.outcome == outcome))

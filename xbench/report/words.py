@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 
+from ..gate.deciding import worst
 from ..records.comparison import Comparison
-from ..records.run_record import RunRecord
+from ..records.estimate import Estimate, GateOutcome, digits_apart
+from ..records.run_record import DeviceState, RunRecord
+
+SIMULATED = " (simulated)"
 
 
 def closing_lines(record: RunRecord) -> list[str]:
@@ -14,45 +18,55 @@ def closing_lines(record: RunRecord) -> list[str]:
         return [f"The run {record.id} failed: {record.failure}"]
     if record.status != "complete":
         return [f"The run {record.id} is not finished: what is shown is what there is so far."]
+    if not any(device.availability.available for device in record.devices):
+        return ["None of the devices is here: nothing was measured, and nothing may ship."]
     if record.outcome is None:
         return ["No gate was asked for: these are measurements, not a verdict on a release."]
-    lines = [f"Gate: {record.outcome}."]
-    for device in record.devices:
-        verdicts = [v for v in record.verdicts if v.hardware == device.profile.name]
-        by_variant: dict[str, set[str]] = {}
-        for verdict in verdicts:
-            by_variant.setdefault(verdict.variant, set()).add(verdict.outcome)
-        ships = [name for name, outcomes in by_variant.items() if outcomes == {"pass"}]
-        if by_variant:
-            counts = Counter(verdict.outcome for verdict in verdicts)
-            told = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
-            may = f"may ship: {', '.join(ships)}" if ships else "nothing may ship"
-            lines.append(f"On {device.profile.name}: {may} (rules: {told}).")
-    return lines
+    return [f"Gate: {record.outcome}.", *(line for device in record.devices if (line := _device(record, device)))]
+
+
+def _device(record: RunRecord, device: DeviceState) -> str:
+    """What may ship to a device and what may not; empty where no rule was asked for there."""
+    name = device.profile.name + (SIMULATED if device.simulated else "")
+    if not device.availability.available and not device.explicit:
+        return f"On {name}: not here, so there is no verdict."
+    verdicts = [verdict for verdict in record.verdicts if verdict.hardware == device.profile.name]
+    found: dict[str, list[GateOutcome]] = {}
+    for verdict in verdicts:
+        found.setdefault(verdict.variant, []).append(verdict.outcome)
+    if not found:
+        return ""
+    outcomes = {variant: worst(several) for variant, several in found.items()}
+    ships = [variant for variant, outcome in outcomes.items() if outcome == "pass"]
+    held = [f"{variant} ({outcome})" for variant, outcome in outcomes.items() if outcome != "pass"]
+    counts = Counter(verdict.outcome for verdict in verdicts)
+    rules = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
+    may = f"may ship: {', '.join(ships)}" if ships else "nothing may ship"
+    return f"On {name}: {may}" + (f"; may not: {', '.join(held)}" if held else "") + f" (rules: {rules})."
 
 
 def sentence(comparison: Comparison) -> str:
     """One sentence that a person can act on."""
-    base, candidate, device = comparison.baseline, comparison.candidate, comparison.hardware
-    if comparison.verdict == "invalid":
-        return f"{candidate} against {base} on {device}: INVALID: {'; '.join(comparison.reasons)}"
-    if comparison.speedup is None:
-        return f"{candidate} against {base} on {device}: inconclusive: {'; '.join(comparison.reasons)}"
-    parts = [f"{_speed(comparison)} on {device}"]
+    device = comparison.hardware + (SIMULATED if comparison.simulated else "")
+    pair = f"{comparison.candidate} against {comparison.baseline} on {device}"
+    if comparison.verdict == "invalid" or comparison.speedup is None:
+        verdict = "INVALID" if comparison.verdict == "invalid" else "inconclusive"
+        return f"{pair}: {verdict}: {'; '.join(comparison.reasons) or 'no reason was recorded'}"
+    parts = [_speed(comparison, comparison.speedup, device)]
     difference = comparison.output_max_abs_difference
     if difference is not None:
         parts.append("outputs are equal" if difference == 0 else f"outputs differ by at most {difference:.1e}")
     if comparison.noise_floor is not None:
         parts.append(f"noise floor {comparison.noise_floor * 100:.1f} %")
     if comparison.verdict == "inconclusive":
-        parts.append(f"inconclusive: {'; '.join(comparison.reasons)}")
+        return f"{pair}: inconclusive: {'; '.join((*comparison.reasons, *parts[1:]))}"
     return "; ".join(parts)
 
 
-def _speed(comparison: Comparison) -> str:
-    assert comparison.speedup is not None  # noqa: S101 - the caller has looked
-    one = comparison.speedup
-    interval = f"{one.point:.2f}x ({one.low:.2f}x to {one.high:.2f}x) as fast as {comparison.baseline}"
+def _speed(comparison: Comparison, one: Estimate, device: str) -> str:
+    base, candidate = comparison.baseline, comparison.candidate
+    digits = digits_apart(2, one.low, one.high)
+    ratio = f"{one.point:.{digits}f}x ({one.low:.{digits}f}x to {one.high:.{digits}f}x)"
     if comparison.verdict == "same":
-        return f"{comparison.candidate} is the same speed as {comparison.baseline}: {interval}"
-    return f"{comparison.candidate} is {interval}"
+        return f"{candidate} is as fast as {base} on {device}, {ratio}"
+    return f"{candidate} is {ratio} as fast as {base} on {device}"

@@ -8,6 +8,7 @@ from pathlib import Path
 from .._version import __version__
 from ..errors import InputError, InvalidError, StoreError
 from ..machine.fingerprint import fingerprint
+from ..plugins import runner_class
 from ..prepare.locating import transformers_folder
 from ..profiles.finding import AUTO, all_profiles, choose
 from ..profiles.matching import availability
@@ -15,6 +16,7 @@ from ..progress import Journey
 from ..quality.evaluation import make_task
 from ..quality.tasks import Task
 from ..records.run_record import DeviceState, RunRecord, VariantState
+from ..sources.factory import require_trust
 from ..store.folder import ResultsFolder, RunFolder
 from ..suite.loading import LoadedSuite
 from .context import Context, RunOptions
@@ -24,7 +26,12 @@ def find_devices(names: Sequence[str], folders: Sequence[Path]) -> tuple[DeviceS
     """The deployment targets that are asked for, and whether each is here. Raises InputError."""
     known = all_profiles(folders)
     return tuple(
-        DeviceState(profile=profile, availability=availability(profile), explicit=profile.name in names)
+        DeviceState(
+            profile=profile,
+            availability=availability(profile),
+            explicit=profile.name in names,
+            simulated=runner_class(profile.runner).simulated,
+        )
         for profile in choose(names or (AUTO,), known)
     )
 
@@ -35,7 +42,9 @@ def begin(loaded: LoadedSuite, options: RunOptions, journey: Journey) -> tuple[C
     devices = find_devices(options.hardware or suite.hardware, options.profile_folders)
     task = _task(loaded)
     _check_metrics(loaded, task)
-    folder, record = _resumed(loaded, results) if options.resume else (None, None)
+    for reference in suite.code:
+        require_trust(reference, options.trusted)
+    folder, record = _resumed(loaded, results, journey) if options.resume else (None, None)
     if folder is None or record is None:
         folder = results.new_run(suite.name)
         record = RunRecord(
@@ -87,10 +96,14 @@ def _check_metrics(loaded: LoadedSuite, task: Task | None) -> None:
                 )
 
 
-def _resumed(loaded: LoadedSuite, results: ResultsFolder) -> tuple[RunFolder, RunRecord]:
+def _resumed(loaded: LoadedSuite, results: ResultsFolder, journey: Journey) -> tuple[RunFolder, RunRecord]:
     """The latest unfinished run of this very suite. Raises StoreError, or InvalidError on another machine."""
     for folder in reversed(list(results.runs())):
-        record = folder.load()
+        try:
+            record = folder.load()
+        except StoreError as error:  # a damaged run stands in the way of no other
+            journey.note(error.reason)
+            continue
         if record.status == "running" and record.suite_sha256 == loaded.sha256:
             different = record.fingerprint.differences(fingerprint())
             if different:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ..gate.deciding import decide_quality, decide_speed, worst
 from ..records.comparison import Comparison, GateVerdict
@@ -21,7 +21,7 @@ def conclude(record: RunRecord, suite: Suite) -> RunRecord:
         verdict
         for spec, state in zip(suite.variants, record.variants, strict=True)
         if not spec.baseline
-        for verdict in _verdicts(suite.gate_of(spec), record, state)
+        for verdict in _verdicts(suite, suite.gate_of(spec), record, state)
     )
     outcome = worst(verdict.outcome for verdict in verdicts)
     return record.model_copy(
@@ -33,7 +33,7 @@ def conclude(record: RunRecord, suite: Suite) -> RunRecord:
     )
 
 
-def _verdicts(gate: GateSpec, record: RunRecord, state: VariantState) -> Iterator[GateVerdict]:
+def _verdicts(suite: Suite, gate: GateSpec, record: RunRecord, state: VariantState) -> Iterator[GateVerdict]:
     if gate.empty:
         return
     for device in record.devices:
@@ -44,7 +44,8 @@ def _verdicts(gate: GateSpec, record: RunRecord, state: VariantState) -> Iterato
         elif state.artifact is None:
             yield from _invalid(gate, state.name, hardware, state.failure)
         else:
-            yield from _measured(gate, record, state.name, hardware)
+            comparisons = [_comparison(record, state.name, hardware, w.name) for w in suite.workloads]
+            yield from _measured(gate, comparisons, _quality(record, comparisons, state.name, hardware))
 
 
 def _invalid(gate: GateSpec, variant: str, hardware: str, reason: str) -> Iterator[GateVerdict]:
@@ -63,21 +64,35 @@ def _invalid(gate: GateSpec, variant: str, hardware: str, reason: str) -> Iterat
         )
 
 
-def _measured(gate: GateSpec, record: RunRecord, variant: str, hardware: str) -> Iterator[GateVerdict]:
-    for comparison in _comparisons(record, variant, hardware):
+def _measured(gate: GateSpec, comparisons: Sequence[Comparison], quality: QualityResult) -> Iterator[GateVerdict]:
+    for comparison in comparisons:
         verdict = decide_speed(gate, comparison)
         if verdict is not None:
             yield verdict
-    if gate.max_drop:
-        missing = QualityResult(variant=variant, hardware=hardware, failure="quality was not scored")
-        yield from decide_quality(gate, record.quality_of(variant, hardware) or missing, "")
+    yield from decide_quality(gate, quality, "")
 
 
-def _comparisons(record: RunRecord, variant: str, hardware: str) -> Iterator[Comparison]:
-    for group in record.groups:
-        for comparison in group.comparisons:
-            if comparison.candidate == variant and comparison.hardware == hardware:
-                yield comparison
+def _comparison(record: RunRecord, variant: str, hardware: str, workload: str) -> Comparison:
+    """What was found; an invalid comparison where nothing was, since missing data never passes."""
+    group = record.group(hardware, workload)
+    found = next((c for c in group.comparisons if c.candidate == variant), None) if group else None
+    return found or Comparison(
+        baseline=record.baseline,
+        candidate=variant,
+        hardware=hardware,
+        workload=workload,
+        verdict="invalid",
+        reasons=("it was not measured",),
+    )
+
+
+def _quality(record: RunRecord, comparisons: Sequence[Comparison], variant: str, hardware: str) -> QualityResult:
+    """The scores; a failure where there are none, or where the variant did not work while it was timed."""
+    invalid = next((c for c in comparisons if c.verdict == "invalid"), None)
+    if invalid is not None:
+        return QualityResult(variant=variant, hardware=hardware, failure="; ".join(invalid.reasons))
+    missing = QualityResult(variant=variant, hardware=hardware, failure="quality was not scored")
+    return record.quality_of(variant, hardware) or missing
 
 
 def _codes(record: RunRecord, verdicts: tuple[GateVerdict, ...]) -> set[int]:

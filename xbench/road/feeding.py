@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..onnxfile.axes import BATCH
 from ..onnxfile.inputs import load_inputs, make_inputs, plan_inputs
 from ..onnxfile.opening import open_model
+from ..onnxfile.plan import InputPlan
 from ..protocols import Feeds
 from ..records.artifact import Artifact
 from ..suite.model import WorkloadSpec
@@ -49,19 +51,23 @@ def feeding(baseline: Artifact, workload: WorkloadSpec, own: Path | None, seed: 
         arrays = load_inputs(own, baseline.signature)
         lines = tuple(f"{name}: {'x'.join(map(str, a.shape))} from {own.name}" for name, a in arrays.items())
         first = next(iter(arrays.values()))
-        return Feeding([arrays], lines, first.shape[0] if first.ndim else 1)
+        return Feeding([arrays], lines, first.shape[0] if first.ndim > 1 else 1)
     model = open_model(Path(baseline.path), load_external=False)
     plan = plan_inputs(model, workload.shapes, workload.batch, workload.axes)
     first_set = make_inputs(plan, seed)
     size = sum(array.nbytes for array in first_set.values())
     count = SETS if size <= _MANY_BYTES else 1
     sets = [first_set, *(make_inputs(plan, seed + i) for i in range(1, count))]
-    return Feeding(sets, plan.describe(), _batch(plan.shapes, workload))
+    return Feeding(sets, plan.describe(), _batch(plan, workload))
 
 
-def _batch(shapes: dict[str, tuple[int, ...]], workload: WorkloadSpec) -> int:
-    """Samples of one inference: the first axis of the first input, where the workload does not say it."""
-    if workload.batch > 1:
+def _batch(plan: InputPlan, workload: WorkloadSpec) -> int:
+    """Samples of one inference: what was asked, the size of an open batch axis, or the first input's first axis."""
+    if workload.batch is not None:
         return workload.batch
-    first = next(iter(shapes.values()))
-    return first[0] if first else 1
+    for planned in plan.inputs:
+        for axis in planned.chosen:
+            if axis.label == BATCH:
+                return axis.size
+    shape = plan.inputs[0].shape
+    return shape[0] if len(shape) > 1 else 1

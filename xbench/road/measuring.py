@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..analysis.comparing import aa_label, all_estimates, analyse
+from ..errors import InvalidError
 from ..measure.inspection import write_inputs
 from ..measure.interleave import measure_set
 from ..measure.plan import Entry, MeasurePlan
+from ..plugins import runner_class
 from ..records.artifact import Artifact
 from ..records.measurement import ProcessSet
 from ..records.profile import HardwareProfile
@@ -54,6 +56,11 @@ def _measure_group(
             context.journey.note(f"input {line}")
         group = _proven(context, record.baseline, artifacts, profile, workload, fed)
         record = _saved(context, record, group)
+    elif group.inputs_sha256 != fed.sha256:
+        raise InvalidError(
+            f"The inputs of {group.workload} are not the ones that the run was begun with",
+            remedy="give the same --inputs, or leave out --resume to begin anew",
+        )
     with tempfile.TemporaryDirectory(prefix="xbench-") as folder:
         inputs = Path(folder) / "inputs.npz"
         write_inputs(inputs, fed.sets)
@@ -76,7 +83,7 @@ def _proven(
     fed: Feeding,
 ) -> GroupState:
     """A new group: what was proven of each variant, before anything is timed."""
-    proofs, failures = prove_all(context, artifacts, profile, fed)
+    proofs, failures = prove_all(context, artifacts, baseline, profile, fed)
     base = proofs.get(baseline)
     candidates = {} if base is None else {n: p for n, p in proofs.items() if n != baseline}
     ideals = {n: ideal_speedup(base, p) for n, p in candidates.items() if base is not None}
@@ -90,6 +97,7 @@ def _proven(
         batch=fed.batch,
         inputs=fed.lines,
         inputs_sha256=fed.sha256,
+        simulated=runner_class(profile.runner).simulated,
         failures=failures,
         ideal_speedups={name: ideal for name, (ideal, _) in ideals.items()},
         ideal_notes={name: note for name, (_, note) in ideals.items() if note},
@@ -111,6 +119,8 @@ def _add_sets(
     baseline = record.baseline
     candidates = [variant.name for variant in record.variants if variant.artifact and not variant.baseline]
     sets = context.folder.sets(index)
+    for one in sets:  # a run may have ended after its set was saved and before its record was
+        group = group.model_copy(update={"failures": {**one.failures, **group.failures}})
     context.journey.begin(STAGE, f"{plan.profile.name}, {group.workload}")
     while True:
         stopped = _stop(group, sets, baseline, candidates, context)

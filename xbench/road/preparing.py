@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..artifacts.describing import describe
 from ..artifacts.keeping import check_file
 from ..errors import InputError, XbenchError
-from ..onnxfile.signature import same_signature
+from ..onnxfile.signature import SAME_INPUTS, same_signature
 from ..protocols import Feeds
 from ..records.artifact import Artifact
 from ..records.run_record import RunRecord, VariantState
@@ -108,4 +108,5 @@ def _require_same_signature(artifact: Artifact | None, record: RunRecord, spec: 
         return
     difference = same_signature(baseline.artifact.signature, artifact.signature)
     if difference is not None:
-        raise InputError(f"{spec.name} cannot be compared with {baseline.name}: they take other inputs", difference)
+        asked = f"{spec.name} cannot be compared with {baseline.name}: their inputs differ"
+        raise InputError(asked, difference, SAME_INPUTS)

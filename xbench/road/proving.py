@@ -3,7 +3,7 @@ where it says it does; and what its arithmetic would allow at best."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,26 +37,31 @@ class Proof:
 
 
 def prove(context: Context, artifact: Artifact, profile: HardwareProfile, feeding: Feeding) -> Proof:
-    """Run a variant on the reference and on the device, apart from the timed runs.
+    """Run a variant on the reference and on the device with all inputs that will be timed, apart from that.
 
     Raises InvalidError for NaN or infinity, outputs that differ from the reference beyond the precision's
     tolerance, and a placement below the profile's threshold.
     """
-    path, feeds = Path(artifact.path), feeding.sets[0]
+    path = Path(artifact.path)
     if runner_class(profile.runner).simulated:
         with loaded(path, artifact.variant, profile, context.time_limit) as model:
-            (outputs,) = model.infer([feeds])
-            require_finite(outputs, artifact.variant)
-            return Proof(outputs, _placed(model, feeding, profile), None, "simulated: nothing is computed")
+            found = model.infer(feeding.sets)
+            _all_finite(found, artifact.variant)
+            return Proof(found[0], _placed(model, feeding, profile), None, "simulated: nothing is computed")
     with loaded(path, artifact.variant, context.reference, context.time_limit) as model:
-        (reference,) = model.infer([feeds])
-        require_finite(reference, artifact.variant)
+        references = model.infer(feeding.sets)
+        _all_finite(references, artifact.variant)
         cost, note = _cost(artifact, feeding, model)
     with loaded(path, artifact.variant, profile, context.time_limit) as model:
-        found = model.infer([feeds])
-        result = parity([reference], found, profile.precision, artifact.variant)
+        found = model.infer(feeding.sets)
+        result = parity(references, found, profile.precision, artifact.variant)
         require_parity(result, f"{artifact.variant} on {profile.name}", "the CPU without optimisations")
         return Proof(found[0], _placed(model, feeding, profile), cost, note)
+
+
+def _all_finite(found: Sequence[Outputs], whose: str) -> None:
+    for outputs in found:
+        require_finite(outputs, whose)
 
 
 def _placed(model: LoadedModel, feeding: Feeding, profile: HardwareProfile) -> dict[str, float]:
@@ -100,12 +105,21 @@ def largest_difference(baseline: Outputs, candidate: Outputs) -> float | None:
 
 
 def prove_all(
-    context: Context, artifacts: Mapping[str, Artifact], profile: HardwareProfile, feeding: Feeding
+    context: Context,
+    artifacts: Mapping[str, Artifact],
+    baseline: str,
+    profile: HardwareProfile,
+    feeding: Feeding,
 ) -> tuple[dict[str, Proof], dict[str, str]]:
-    """Proofs by variant, and the reasons of those that could not be proven."""
+    """Proofs by variant, and the reasons of those that could not be proven.
+
+    The baseline comes first; where it fails, the others are not tried, since there is nothing to compare with.
+    """
     proofs: dict[str, Proof] = {}
     failures: dict[str, str] = {}
-    for name, artifact in artifacts.items():
+    for name, artifact in sorted(artifacts.items(), key=lambda item: item[0] != baseline):
+        if baseline in failures:
+            break
         context.journey.begin(STAGE, f"{name} on {profile.name}")
         try:
             proofs[name] = prove(context, artifact, profile, feeding)

@@ -53,8 +53,7 @@ def finish(context: Context, record: RunRecord) -> RunRecord:
         stage: record.stage_seconds.get(stage, 0.0) + spent for stage, spent in context.journey.seconds.items()
     }
     record = record.model_copy(update={"status": "complete", "stage_seconds": seconds})
-    context.folder.save(record)
-    return record
+    return context.folder.save(record)
 
 
 def _announce(context: Context, record: RunRecord) -> None:

@@ -30,6 +30,16 @@ _IMPORT_FAULTS = (
 )
 
 
+def require_trust(reference: str, trusted: bool) -> None:
+    """Raises InputError where code is named and the user has not said that it may run."""
+    if not trusted:
+        raise InputError(
+            f"{reference!r} is code, and loading it runs it",
+            "the suite is not trusted",
+            "read the code, then pass --trust",
+        )
+
+
 def load_factory(reference: str, base: Path, trusted: bool) -> Callable[..., Any]:
     """The function that `reference` names, as `module:function`.
 
@@ -47,12 +57,7 @@ def load_factory(reference: str, base: Path, trusted: bool) -> Callable[..., Any
             "",
             "write it as module:function, such as model.py:build",
         )
-    if not trusted:
-        raise InputError(
-            f"{reference!r} is code, and loading it runs it",
-            "the suite is not trusted",
-            "read the code, then pass --trust",
-        )
+    require_trust(reference, trusted)
     module = _load_module(module_name, base, reference)
     found = getattr(module, function, None)
     if not callable(found):

@@ -1,15 +1,13 @@
-"""Percentiles: how many samples one needs, what it is, and how well it is known."""
+"""Percentiles: how many samples one needs, and what it is."""
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from ..records.estimate import Estimate
 from .checks import finite_vector, open_share
 
 LOADGEN_CONFIDENCE = 0.99
@@ -66,35 +64,6 @@ def supported_percentile(
     if have < needed:
         return SupportedPercentile(None, have, needed)
     return SupportedPercentile(_nearest_rank(samples, percentile), have, needed)
-
-
-def quantile_interval(samples: ArrayLike, percentile: float, confidence: float = 0.95) -> Estimate:
-    """A quantile (a share: 0.5 for the median) with its two-sided distribution-free interval.
-
-    The ends are order statistics: the number of samples below the true quantile is binomial (David and
-    Nagaraja 2003, "Order Statistics", section 7.1), and at most (1 - confidence) / 2 is left on each side.
-    It holds for independent samples; calls in a row are often not, and then it is too narrow.
-
-    Raises ValueError where there are too few samples for both ends to exist (the median at 95 % needs 6),
-    for samples that are not finite and for shares that are not strictly between 0 and 1.
-    """
-    open_share(percentile, "percentile")
-    tail = (1 - open_share(confidence, "confidence")) / 2
-    ordered = np.sort(finite_vector(samples, "samples"))
-    count = ordered.size
-    at_most = special.bdtr(np.arange(count), count, percentile)  # P(at most 0, 1, ... samples lie below it)
-    low_rank = int(np.searchsorted(at_most, tail, side="right"))
-    high_rank = int(np.searchsorted(at_most, 1 - tail, side="left")) + 1
-    if low_rank < 1 or high_rank > count:
-        needed = math.ceil(math.log(tail) / math.log(max(percentile, 1 - percentile)))
-        raise ValueError(f"{count} sample(s): the interval of quantile {percentile:g} needs {needed}")
-    return Estimate(
-        point=_nearest_rank(ordered, percentile),
-        low=float(ordered[low_rank - 1]),
-        high=float(ordered[high_rank - 1]),
-        confidence=confidence,
-        method=f"order statistics {low_rank} and {high_rank} of {count} samples (binomial)",
-    )
 
 
 def _nearest_rank(samples: ArrayLike, percentile: float) -> float:

@@ -27,6 +27,9 @@ def speedup_estimate(
     `log_ratios` holds one array for each process set (a fresh process of each variant), and in it one
     ln(baseline block time / candidate block time) for each round. The arrays may differ in length.
 
+    Any other quantity on the log scale that comes by process set and round can stand in for the ratio: then
+    the estimate is that quantity's, such as a latency in ms from its logarithms.
+
     The estimator is the mean over process sets of the median over rounds. Simulated half-widths (8 sets,
     20 rounds, 1 % round noise) of mean / 20 % trimmed mean / median, in per cent: calm 0.25 / 0.27 / 0.30;
     t3 tails 0.54 / 0.49 / 0.52; a neighbour that slows one side 1.5 times in 20 % of the rounds

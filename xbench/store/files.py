@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
+import secrets
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
+
+import numpy as np
 
 from ..errors import StoreError
+
+# What `numpy.load` and `zipfile` raise for files with flipped bits, cut off, or made by somebody else.
+_DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 @contextlib.contextmanager
@@ -25,18 +32,30 @@ def storing(path: Path) -> Iterator[None]:
         ) from error
 
 
+@contextlib.contextmanager
+def reading_npz(path: Path, what: str) -> Iterator[Any]:
+    """Open a `.npz` file. Whatever is raised by a damaged one, or by other contents, becomes a StoreError."""
+    try:
+        # Opened here: `numpy.load` does not close what it has opened when it is no archive.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
+            yield content
+    except _DAMAGE as error:
+        raise StoreError(f"The {what} {path.name} cannot be read", str(error)) from error
+
+
 def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Write beside the target, force it to the disk, and put it in place in one step."""
     with storing(path):
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        # Not mkstemp: its files can be read by nobody else, whatever the umask says.
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
         try:
-            with os.fdopen(handle, "wb") as file:
+            with temporary.open("xb") as file:
                 write(file)
                 file.flush()
                 os.fsync(file.fileno())
-            Path(temporary).replace(path)
+            temporary.replace(path)
         except BaseException:
-            Path(temporary).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
             raise
 
 

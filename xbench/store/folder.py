@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import re
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from ..errors import StoreError
 from ..records.measurement import ProcessSet
 from ..records.quality import ExampleScores
 from ..records.run_record import RUN_SCHEMA, RunRecord, VariantState
-from .files import storing, write_text, write_whole
+from .files import reading_npz, storing, write_text, write_whole
 from .samples import read_set, write_set
 
 RECORD = "run.json"
@@ -58,24 +58,27 @@ class RunFolder:
         """When it was begun, as ISO 8601 in UTC; it is the first part of the name."""
         return datetime.strptime(self.id[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).isoformat()
 
-    @contextmanager
+    @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the run for this process alone, until the context ends or the process does."""
-        with storing(self.path), (self.path / ".lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise StoreError(
-                    f"The run {self.id} is being worked on by another process",
-                    "",
-                    "wait until that one has ended",
-                ) from error
+        with contextlib.ExitStack() as stack:
+            with storing(self.path):
+                file = stack.enter_context((self.path / ".lock").open("w"))
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError as error:
+                    raise StoreError(
+                        f"The run {self.id} is being worked on by another process",
+                        "",
+                        "wait until that one has ended",
+                    ) from error
             yield
 
-    def save(self, record: RunRecord) -> None:
-        """Put the record in place of the one before. It holds no absolute path."""
+    def save(self, record: RunRecord) -> RunRecord:
+        """Put the record in place of the one before, and give what was written: it holds no absolute path."""
         record = _portable(record, (self.path.parent / ARTIFACTS).resolve())
         write_text(self.path / RECORD, record.model_dump_json(by_alias=True, indent=1) + "\n")
+        return record
 
     def save_suite(self, text: str) -> None:
         """Keep the suite as the user wrote it."""
@@ -129,13 +132,10 @@ class RunFolder:
         file = self._scores_file(variant, hardware)
         if not file.is_file():
             return None
-        try:
-            with np.load(file, allow_pickle=False) as content:
-                meta = json.loads(str(content["meta"]))
-                metrics = {name: content[name] for name in content.files if name != "meta"}
-        except (OSError, ValueError, KeyError, EOFError) as error:
-            raise StoreError(f"The scores {file.name} cannot be read", str(error)) from error
-        return ExampleScores(meta["variant"], meta["hardware"], meta["dataset"], metrics)
+        with reading_npz(file, "scores") as content:
+            meta = json.loads(str(content["meta"]))
+            metrics = {name: content[name] for name in content.files if name != "meta"}
+            return ExampleScores(meta["variant"], meta["hardware"], meta["dataset"], metrics)
 
 
 class ResultsFolder:

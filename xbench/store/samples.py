@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import StoreError
 from ..records.measurement import Block, MemoryUse, Placement, ProcessSet, Run
-from .files import write_whole
+from .files import reading_npz, write_whole
 
 SCHEMA = "xbench.samples/1"
 
@@ -54,28 +54,28 @@ def _run_meta(run: Run) -> dict[str, Any]:
 
 def read_set(path: Path) -> ProcessSet:
     """Read back what `write_set` wrote, bit for bit. Raises StoreError where the file is damaged."""
-    try:
-        with np.load(path, allow_pickle=False) as content:
-            meta = json.loads(str(content["meta"]))
-            if meta["schema"] != SCHEMA:
-                raise StoreError(f"{path.name} has samples of schema {meta['schema']!r}; known is {SCHEMA}")
-            runs = tuple(
-                _run(meta["number"], one, content[f"r{i}_samples"], content[f"r{i}_warmup"])
-                for i, one in enumerate(meta["runs"])
-            )
-    except (OSError, ValueError, KeyError, EOFError) as error:
-        raise StoreError(f"The samples {path.name} cannot be read", str(error)) from error
-    return ProcessSet(
-        number=meta["number"],
-        runs=runs,
-        failures=meta["failures"],
-        seconds=meta["seconds"],
-        steal_share=meta["steal_share"],
-        load_average=meta["load_average"],
-    )
+    with reading_npz(path, "samples") as content:
+        meta = json.loads(str(content["meta"]))
+        if meta["schema"] != SCHEMA:
+            raise StoreError(f"{path.name} has samples of schema {meta['schema']!r}; known is {SCHEMA}")
+        runs = tuple(
+            _run(meta["number"], one, content[f"r{i}_samples"], content[f"r{i}_warmup"])
+            for i, one in enumerate(meta["runs"])
+        )
+        return ProcessSet(
+            number=meta["number"],
+            runs=runs,
+            failures=meta["failures"],
+            seconds=meta["seconds"],
+            steal_share=meta["steal_share"],
+            load_average=meta["load_average"],
+        )
 
 
 def _run(number: int, meta: dict[str, Any], samples: Any, warmup: Any) -> Run:
+    calls = sum(length for _, _, length, _ in meta["blocks"])
+    if samples.dtype != np.int64 or samples.shape != (calls,):
+        raise ValueError(f"{meta['label']}: {calls} calls in blocks, and samples {samples.dtype} {samples.shape}")
     blocks, start = [], 0
     for round_number, position, length, cpu_ns in meta["blocks"]:
         blocks.append(Block(round_number, position, samples[start : start + length], cpu_ns))

@@ -27,8 +27,11 @@ class LoadedSuite:
         return hashlib.sha256(self.text.encode()).hexdigest()
 
     def path(self, relative: str) -> Path:
-        """A path of the suite's, made absolute."""
-        return (self.base / Path(relative).expanduser()).resolve()
+        """A path of the suite's, made absolute. Raises InputError for one that no file can have."""
+        try:
+            return (self.base / Path(relative).expanduser()).resolve()
+        except (ValueError, RuntimeError, OSError) as error:
+            raise InputError(f"The path {relative!r} cannot be used", str(error)) from error
 
 
 def load_suite(path: Path) -> LoadedSuite:

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from ..quantities import Duration, Share
 from ..records.base import Record
+from ..records.comparison import AA_SUFFIX
 from ..records.recipe import Recipe
 
 Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
@@ -60,6 +61,10 @@ class ModelSpec(Record):
             raise ValueError("checkpoint goes with factory")
         if self.factory and not self.inputs:
             raise ValueError("a factory needs inputs: the shape and dtype of each of the module's inputs")
+        if self.inputs and not self.factory:
+            raise ValueError("inputs go with factory")
+        if self.onnx and (self.exporter or self.opset):
+            raise ValueError("a finished ONNX file is not exported: leave out exporter and opset")
         return self
 
 
@@ -102,7 +107,7 @@ class WorkloadSpec(Record):
     """What is fed to the model while it is timed."""
 
     name: Name = Field(description="How the workload is called in tables.")
-    batch: Size = Field(default=1, description="Size of the batch axis.")
+    batch: Size | None = Field(default=None, description="Size of the batch axis; none: what the file fixes, else 1.")
     axes: dict[str, Size] = Field(default={}, description="Sizes of other dynamic axes, by their names.")
     shapes: dict[str, tuple[Annotated[int, Field(ge=0)], ...]] = Field(
         default={}, description="Whole shapes, by the names of inputs; they win over batch and axes."
@@ -184,14 +189,30 @@ class Suite(Record):
                 raise ValueError(f"two {kind} have the same name: {', '.join(twice)}")
         if self.model is None and any(variant.onnx is None for variant in self.variants):
             raise ValueError("without a model, each variant must be an ONNX file (key onnx)")
-        if self.model is not None and self.model.onnx and any(v.prune for v in self.variants):
-            raise ValueError("an ONNX file cannot be pruned: the model must be a Transformers folder or a factory")
+        if self.model is not None and self.model.onnx and any(v.prune or v.finetune for v in self.variants):
+            raise ValueError(
+                "an ONNX file cannot be pruned or trained: the model must be a Transformers folder or a factory"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _clear_baseline(self) -> Suite:
+        if self.baseline.gate is not None:
+            raise ValueError("the baseline has no gate: gates say what the others must hold against it")
+        if any(variant.name == self.baseline.name + AA_SUFFIX for variant in self.variants):
+            raise ValueError(f"{self.baseline.name + AA_SUFFIX!r} is the name of the baseline's own second copy")
         return self
 
     @property
     def baseline(self) -> VariantSpec:
         """The variant that the others are compared with."""
         return next(variant for variant in self.variants if variant.baseline)
+
+    @property
+    def code(self) -> tuple[str, ...]:
+        """The functions that the suite names: running it runs them."""
+        named = (self.model.factory if self.model else None, *(variant.finetune for variant in self.variants))
+        return tuple(reference for reference in named if reference)
 
     def gate_of(self, variant: VariantSpec) -> GateSpec:
         """The variant's own gate, or the suite's."""
