@@ -58,7 +58,10 @@ def test_every_round_has_a_block_of_each_in_an_order_that_the_seed_decides(tmp_p
 def test_a_variant_that_fails_is_left_out_and_the_others_go_on(tmp_path, kind):
     entries, plan = planned(tmp_path, {"pruned": {"fault": {"kind": kind, "at_call": 900}}})
     # The fault comes after warm-up (at most 802 calls) and before the last block (call 1162 at least).
-    quick = MeasurePlan(**{f: getattr(plan, f) for f in plan.__slots__} | {"time_limit": 1.0, "warmup_seconds": 0.1})
+    quick = MeasurePlan(
+        **{f: getattr(plan, f) for f in plan.__slots__}
+        | {"time_limit": 1.0, "warmup_seconds": 0.1, "block_seconds": 0.12}
+    )
     one = measure_set(entries, quick, 0, lambda _: None)
     assert list(one.failures) == ["pruned"]
     assert [run.label for run in one.runs] == ["base", "base (A/A)"]

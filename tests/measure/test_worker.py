@@ -203,7 +203,8 @@ def test_waiting_workers_use_no_cpu_while_another_is_timed(tmp_path):
         for name in ("waiting", "timed"):
             known = set(workers_of(os.getpid()))
             stations[name] = Station(Entry(name, name, model), plan)
-            stations[name].start(stack)
+            stations[name].spawn(stack)
+            stations[name].start()
             (processes[name],) = set(workers_of(os.getpid())) - known
         before = {name: spent(process) for name, process in processes.items()}
         for number in range(2):

@@ -10,7 +10,7 @@ import yaml
 
 from ..profiles.finding import all_profiles, choose
 from ..profiles.matching import availability
-from .reporting import visible_table
+from .plain_table import visible_table
 
 
 def list_profiles(folders: Sequence[Path]) -> None:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-
-from tabulate import tabulate
 
 from ..errors import InputError, StoreError
 from ..report.text import visible
@@ -15,6 +11,7 @@ from ..road.concluding import conclude
 from ..road.recomputing import recompute
 from ..store.folder import ResultsFolder
 from ..suite.model import Suite
+from .plain_table import visible_table
 from .showing import STDOUT, show, show_place, write_json
 
 FORMS = ("", "terminal", "markdown", "json")
@@ -66,11 +63,3 @@ def list_runs(results: Path) -> None:
         rows.append((record.id, record.status, record.outcome or "-", len(record.variants), len(record.groups)))
     headers = ("run", "status", "outcome", "variants", "devices x workloads")
     sys.stdout.write(visible_table(rows, headers) if rows else f"No runs in {visible(str(results))}\n")
-
-
-def visible_table(rows: Sequence[tuple[object, ...]], headers: tuple[str, ...]) -> str:
-    """A plain table whose cells are safe for a terminal."""
-    cells = [[visible(str(cell)) for cell in row] for row in rows]
-    # In a terminal, long cells wrap: a third of it is enough for the longest ones.
-    widest = max(24, shutil.get_terminal_size().columns // 3) if sys.stdout.isatty() else None
-    return tabulate(cells, headers=headers, tablefmt="simple", disable_numparse=True, maxcolwidths=widest) + "\n"

@@ -41,8 +41,8 @@ def measure_set(
 ) -> ProcessSet:
     """Measure one process set. A variant that fails is named in `failures`; the others go on.
 
-    One worker works at a time; the others sleep on their pipes. `on_round` hears, between rounds, how many
-    seconds the set has taken.
+    All processes start together; from the first load on, one works at a time and the others sleep on their
+    pipes. `on_round` hears, between rounds, how many seconds the set has taken.
     """
     random = np.random.default_rng([plan.seed, number])
     started, before = time.monotonic(), cpu_times()
@@ -50,7 +50,11 @@ def measure_set(
     with ExitStack() as stack:
         stations = [Station(entries[index], plan) for index in random.permutation(len(entries))]
         for station in stations:
-            attempts.make(station.label, partial(station.start, stack))
+            attempts.make(station.label, partial(station.spawn, stack))
+        for station in stations:
+            attempts.make(station.label, station.make_ready)
+        for station in stations:
+            attempts.make(station.label, station.start)
             on_round(time.monotonic() - started)
         setup = time.monotonic() - started
         for number_of_round in range(_rounds(stations, plan, setup)):

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from ..records.profile import HardwareProfile
 
+# A call this long has filled its caches again before it ends.
+_SLOW_SECONDS = 0.1
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -34,7 +37,17 @@ class MeasurePlan:
     time_limit: float
     seed: int
     planned_sets: int = 12
-    block_seconds: float = 0.12
-    warmup_seconds: float = 0.1
+    block_seconds: float = 0.01
+    block_calls: int = 3
+    warmup_seconds: float = 0.05
     min_rounds: int = 4
-    max_rounds: int = 40
+    max_rounds: int = 400
+
+    def calls(self, call_seconds: float) -> int:
+        """Calls in a block: about `block_seconds`, and at least `block_calls` unless the model is slow.
+
+        Seen on a shared machine: its speed changes within a tenth of a second, so a round must be shorter
+        than that where it can. The median of three calls forgives the first, whose caches are cold.
+        """
+        least = self.block_calls if call_seconds < _SLOW_SECONDS else 1
+        return max(least, round(self.block_seconds / max(call_seconds, 1e-9)))

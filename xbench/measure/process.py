@@ -25,6 +25,8 @@ _START_LIMIT_S = 60.0
 class WorkerProcess:
     """A fresh process with one runner in it. Leaving the context kills it, whatever it is doing.
 
+    Entering starts it, and does not wait for it; the first request does, or `make_ready`.
+
     `time_limit` (seconds) bounds loading and each other answer; `request` takes more where the work is known
     to be longer. The process has a session of its own, so that Ctrl-C reaches the parent alone.
     """
@@ -34,15 +36,17 @@ class WorkerProcess:
         self.profile = profile
         self.path = path
         self.time_limit = time_limit
-        self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed in __exit__
+        self._stderr: IO[bytes] | None = None
         self._child: subprocess.Popen[bytes] | None = None
         self._commands: IO[str] | None = None
         self._answers = -1
         self._buffer = b""
+        self._ready = False
 
     def __enter__(self) -> Self:
         command_read, command_write = os.pipe()
         answer_read, answer_write = os.pipe()
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed in __exit__
         arguments = [str(command_read), str(answer_write), str(os.getpid())]
         self._child = subprocess.Popen(
             [sys.executable, "-P", "-m", "xbench.measure.worker", *arguments],
@@ -56,27 +60,27 @@ class WorkerProcess:
         os.close(answer_write)
         self._commands = os.fdopen(command_write, "w")
         self._answers = answer_read
-        try:
-            self._exchange(
-                {
-                    "path": str(self.path),
-                    "label": self.label,
-                    "profile": self.profile.model_dump(mode="json", by_alias=True),
-                },
-                max(_START_LIMIT_S, self.time_limit),
-                "start",
-            )
-        except BaseException:
-            self.__exit__()
-            raise
         return self
+
+    def make_ready(self) -> None:
+        """Wait until the process has imported its libraries. Several may do so at once: nothing is timed yet."""
+        if self._ready:
+            return
+        what = {
+            "path": str(self.path),
+            "label": self.label,
+            "profile": self.profile.model_dump(mode="json", by_alias=True),
+        }
+        self._exchange(what, max(_START_LIMIT_S, self.time_limit), "start")
+        self._ready = True
 
     def __exit__(self, *exc: object) -> None:
         if self._child is None:
             return
         self._end()
         os.close(self._answers)
-        self._stderr.close()
+        if self._stderr is not None:
+            self._stderr.close()
         self._child = None
 
     def _end(self) -> None:
@@ -92,6 +96,7 @@ class WorkerProcess:
 
     def request(self, command: str, *, expected_seconds: float = 0.0, **arguments: Any) -> Message:
         """Have one command done. Raises what the worker raised, or WorkerError if it died or took too long."""
+        self.make_ready()
         message = {"do": command, **arguments}
         return self._exchange(message, self.time_limit + 3 * expected_seconds, command)
 
@@ -129,8 +134,10 @@ class WorkerProcess:
     def _death(self, what: str) -> WorkerError:
         assert self._child is not None  # noqa: S101 - only called between __enter__ and __exit__
         status = self._child.wait()
-        self._stderr.seek(0)
-        lines = self._stderr.read().decode(errors="replace").strip().splitlines()[-_LAST_LINES:]
+        lines: list[str] = []
+        if self._stderr is not None:
+            self._stderr.seek(0)
+            lines = self._stderr.read().decode(errors="replace").strip().splitlines()[-_LAST_LINES:]
         how = f"exit status {status}"
         if status < 0:
             how = f"signal {signal.Signals(-status).name}"

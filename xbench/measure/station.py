@@ -27,9 +27,17 @@ class Station:
         self._placement: Placement | None = None
         self._blocks: list[Block] = []
 
-    def start(self, stack: ExitStack) -> None:
-        """Start the process, load the model, make the first inference, warm up, and size the blocks."""
-        process = stack.enter_context(self._process)
+    def spawn(self, stack: ExitStack) -> None:
+        """Start the process; it ends with `stack`."""
+        stack.enter_context(self._process)
+
+    def make_ready(self) -> None:
+        """Wait until the process has imported its libraries."""
+        self._process.make_ready()
+
+    def start(self) -> None:
+        """Load the model, make the first inference, warm up, and size the blocks."""
+        process = self._process
         loaded = process.request("load")
         self._session_ns = loaded["session_ns"]
         self._placement = Placement.model_validate(loaded["placement"])
@@ -41,7 +49,7 @@ class Station:
             expected_seconds=8 * max(self._plan.warmup_seconds, first_seconds),
         )
         self._warmup_ns = warm["warmup_ns"]
-        self._calls = max(1, round(self._plan.block_seconds * 1e9 / max(1.0, warm["call_ns"])))
+        self._calls = self._plan.calls(warm["call_ns"] / 1e9)
         self.block_seconds = self._calls * warm["call_ns"] / 1e9
 
     def block(self, round_number: int, position: int) -> None:
