@@ -46,7 +46,7 @@ class WorkerProcess:
     def __enter__(self) -> Self:
         command_read, command_write = os.pipe()
         answer_read, answer_write = os.pipe()
-        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed in __exit__
+        self._stderr = tempfile.TemporaryFile()
         arguments = [str(command_read), str(answer_write), str(os.getpid())]
         self._child = subprocess.Popen(
             [sys.executable, "-P", "-m", "xbench.measure.worker", *arguments],
