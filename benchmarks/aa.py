@@ -43,6 +43,8 @@ def main() -> None:
             comparison = once(arguments.model, copy, options, Path(folder) / "results")
             found.append(comparison)
             speedup = comparison["speedup"]
+            if speedup is None:
+                raise SystemExit(f"no interval at all: {comparison['reasons']}; give more time with --budget")
             print(
                 f"{number + 1:3d} {comparison['verdict']:13s} {speedup['point']:.4f}x "
                 f"({speedup['low']:.4f} to {speedup['high']:.4f}), floor {comparison['noise_floor']:.4f}",

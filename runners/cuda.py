@@ -6,10 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from xbench.records.profile import Availability, HardwareProfile
-
-from .nvidia import probe_provider
-from .ort_session import OrtOptions, OrtSessionRunner
+from .nvidia import NvidiaRunner
+from .ort_session import OrtOptions
 
 
 class CudaOptions(OrtOptions):
@@ -21,6 +19,11 @@ class CudaOptions(OrtOptions):
         default="EXHAUSTIVE", description="How cuDNN's convolution algorithm is chosen."
     )
 
+    @property
+    def precision(self) -> str:
+        """tf32 where matrix products may use it."""
+        return "tf32" if self.use_tf32 else "fp32"
+
     def provider_options(self) -> dict[str, str]:
         """As ONNX Runtime takes them: all strings."""
         return {
@@ -30,22 +33,9 @@ class CudaOptions(OrtOptions):
         }
 
 
-class CudaRunner(OrtSessionRunner):
+class CudaRunner(NvidiaRunner):
     """`CUDAExecutionProvider`; times include the copies between host and device."""
 
     provider = "CUDAExecutionProvider"
+    library = "libonnxruntime_providers_cuda.so"
     options_type = CudaOptions
-
-    @classmethod
-    def probe(cls, profile: HardwareProfile) -> Availability:
-        """Driver, GPU package and the libraries that the provider links to."""
-        cls.check_options(profile)
-        return probe_provider("libonnxruntime_providers_cuda.so")
-
-    @classmethod
-    def warm_import(cls) -> None:
-        """Import ONNX Runtime and load the CUDA libraries that came as Python packages."""
-        super().warm_import()
-        import onnxruntime
-
-        onnxruntime.preload_dlls()

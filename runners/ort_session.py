@@ -45,6 +45,11 @@ class OrtOptions(BaseModel):
     )
     spinning: bool = Field(default=False, description="Let idle threads spin; slows whoever else is there.")
 
+    @property
+    def precision(self) -> str:
+        """What a session with these options computes in; a profile that names another is refused."""
+        return "fp32"
+
     def provider_options(self) -> dict[str, str]:
         """What is handed to the provider itself, by its own names."""
         return {}
@@ -78,7 +83,7 @@ class OrtSessionRunner:
     def check_options(cls, profile: HardwareProfile) -> OrtOptions:
         """The profile's options, typed. Raises InputError that names the option."""
         try:
-            return cls.options_type.model_validate(profile.options)
+            options = cls.options_type.model_validate(profile.options)
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
@@ -88,6 +93,14 @@ class OrtSessionRunner:
                 first["msg"],
                 f"options of runner {profile.runner!r}: {known}",
             ) from error
+
+        if profile.precision != options.precision:
+            raise InputError(
+                f"Profile {profile.name!r} names the precision {profile.precision}",
+                f"its runner {profile.runner!r} with these options computes in {options.precision}",
+                f"write precision: {options.precision}, or change the options",
+            )
+        return options
 
     @classmethod
     def probe(cls, profile: HardwareProfile) -> Availability:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from xbench.records.profile import Availability, HardwareProfile
-
-from .nvidia import probe_provider
-from .ort_session import OrtOptions, OrtSessionRunner
+from .nvidia import NvidiaRunner
+from .ort_session import OrtOptions
 
 
 class TensorRtOptions(OrtOptions):
@@ -16,6 +14,11 @@ class TensorRtOptions(OrtOptions):
     device_id: int = Field(default=0, ge=0, description="Which GPU.")
     trt_fp16_enable: bool = Field(default=False, description="Let TensorRT compute in FP16.")
     trt_sparsity_enable: bool = Field(default=False, description="Let TensorRT use 2:4 sparse tensor cores.")
+
+    @property
+    def precision(self) -> str:
+        """TensorRT's builder allows TF32 unless it is told not to, which this provider has no option for."""
+        return "fp16" if self.trt_fp16_enable else "tf32"
 
     def provider_options(self) -> dict[str, str]:
         """As ONNX Runtime takes them: all strings."""
@@ -26,14 +29,9 @@ class TensorRtOptions(OrtOptions):
         }
 
 
-class TensorRtRunner(OrtSessionRunner):
+class TensorRtRunner(NvidiaRunner):
     """`TensorrtExecutionProvider`; an engine is built when the session is created."""
 
     provider = "TensorrtExecutionProvider"
+    library = "libonnxruntime_providers_tensorrt.so"
     options_type = TensorRtOptions
-
-    @classmethod
-    def probe(cls, profile: HardwareProfile) -> Availability:
-        """Driver, GPU package and TensorRT's own libraries."""
-        cls.check_options(profile)
-        return probe_provider("libonnxruntime_providers_tensorrt.so")

@@ -25,12 +25,14 @@ def speed(low, high, bound=1.5, **more):
 @pytest.mark.parametrize(
     ("low", "high", "outcome"),
     [
-        (1.5, 1.6, "pass"),
-        (1.4999, 1.6, "inconclusive"),
+        # The noise floor of these comparisons is 0.6 %: 1.5 * 1.006 = 1.509, 1.5 / 1.006 = 1.49105.
+        (1.5091, 1.6, "pass"),
+        (1.5, 1.6, "inconclusive"),
         (1.4, 1.5, "inconclusive"),
-        (1.4, 1.4999, "fail"),
+        (1.4, 1.4911, "inconclusive"),
+        (1.4, 1.491, "fail"),
         (0.5, 0.6, "fail"),
-        (1.5, 1.5, "pass"),
+        (1.5, 1.5, "inconclusive"),
     ],
 )
 def test_the_whole_interval_decides_speed(low, high, outcome):
@@ -38,7 +40,8 @@ def test_the_whole_interval_decides_speed(low, high, outcome):
 
 
 def test_reasons_show_the_digits_that_decide():
-    assert speed(1.49, 1.4996)[1] == "1.4948x (1.4900x to 1.4996x) is below 1.5x"
+    assert speed(1.48, 1.4996, bound=1.51)[1] == "1.49x (1.48x to 1.50x) is below 1.51x"
+    assert "1.4948x (1.4900x to 1.4996x) is not clear of 1.5x by the noise floor of 0.6 %" in speed(1.49, 1.4996)[1]
     assert "1.60x (1.55x to 1.65x) is at least 1.5x" in speed(1.55, 1.65)[1]
     assert "--budget" in speed(1.4, 1.6)[1]
 
@@ -228,3 +231,9 @@ def test_without_gates_the_comparison_decides_the_exit_code():
     assert outcome(suite()) == (None, 0)
     assert outcome(suite(), groups=(group([unsure]),)) == (None, 3)
     assert outcome(suite(), groups=(group([comparison(verdict="invalid", speedup=None)]),)) == (None, 4)
+
+
+def test_a_variant_that_fails_on_real_data_does_not_pass_a_gate_on_speed_alone():
+    broken = QualityResult(variant="pruned", hardware="cpu", failure="the output 'y' holds NaN on real data")
+    found, code = outcome(suite(gate={"min_speedup": 1.2}), quality=(quality("dense", None), broken))
+    assert (found, code) == ("invalid", 4)

@@ -10,7 +10,7 @@ import psutil
 import pytest
 from measure_models import scripted
 
-from xbench.errors import InvalidError
+from xbench.errors import InputError, InvalidError
 from xbench.measure.exchange import read_arrays, write_arrays
 from xbench.measure.inspection import check_placement, write_inputs
 from xbench.measure.interleave import measure_set
@@ -146,4 +146,11 @@ def test_placement_is_judged_by_time_and_told_in_shares():
         check_placement(placement, {"CPU": 1000}, profile)
     with pytest.raises(InvalidError, match="nothing was profiled"):
         check_placement(placement, {}, profile)
-    assert check_placement(placement, {"CPU": 1}, scripted({})).time_share == {"CPU": 1.0}
+    whole = placement.model_copy(update={"nodes": {"GPU": 3}})
+    assert check_placement(whole, {"GPU": 0}, profile).time_share == {}
+    # Without a rule, the runner's own provider must have the default share; a rule cannot name another one.
+    with pytest.raises(InvalidError, match="GPU spent 0%"):
+        check_placement(placement, {"CPU": 1}, scripted({}))
+    other = scripted({}, placement=PlacementRule(provider="CPU"))
+    with pytest.raises(InputError, match="its runner 'fake' runs on GPU"):
+        check_placement(placement, {"CPU": 1}, other)

@@ -41,7 +41,8 @@ def test_a_worker_loads_binds_warms_up_and_times(tmp_path):
         assert answer["session_ns"] > 0
         assert answer["placement"]["providers"] == [PROVIDER]
         assert answer["placement"]["nodes"] == {PROVIDER: 1}
-        assert process.request("bind", inputs=str(inputs))["first_inference_ns"] > 0
+        process.request("read_inputs", inputs=str(inputs))
+        assert process.request("bind")["first_inference_ns"] > 0
         warm = process.request("warm_up", seconds=0.01)
         assert warm["call_ns"] > 0
         assert len(warm["warmup_ns"]) > 1
@@ -58,7 +59,8 @@ def test_the_memory_of_a_model_is_its_own(tmp_path):
         model, inputs = matmul(tmp_path / f"{size}.onnx", size), inputs_file(tmp_path, size)
         with WorkerProcess(model, "m", CPU, LIMIT) as process:
             process.request("load")
-            process.request("bind", inputs=str(inputs))
+            process.request("read_inputs", inputs=str(inputs))
+            process.request("bind")
             process.request("block", calls=3, first=0)
             return process.request("memory")
 
@@ -127,7 +129,8 @@ def test_the_death_of_a_worker_is_told_with_its_cause_and_last_words(tmp_path, k
     profile = scripted({"*": {"fault": {"kind": kind, "at_call": 5}}})
     with WorkerProcess(tmp_path / "any.onnx", "m", profile, LIMIT) as process:
         process.request("load")
-        process.request("bind", inputs=str(inputs_file(tmp_path)))
+        process.request("read_inputs", inputs=str(inputs_file(tmp_path)))
+        process.request("bind")
         with pytest.raises(WorkerError, match=f"worker of m died during `block` .*{told}"):
             process.request("block", calls=10, first=0)
         with pytest.raises(WorkerError):
@@ -140,8 +143,9 @@ def test_a_worker_that_hangs_is_ended_at_its_limit_and_not_later(tmp_path):
         process.request("load")
         (worker,) = workers_of(os.getpid())
         write_inputs(tmp_path / "inputs.npz", [{"x": np.ones(1, np.float32)}])
+        process.request("read_inputs", inputs=str(tmp_path / "inputs.npz"))
         with pytest.raises(WorkerError, match="did not finish `bind` within 1 s"):
-            process.request("bind", inputs=str(tmp_path / "inputs.npz"))
+            process.request("bind")
         assert not worker.is_running()
         with pytest.raises(WorkerError, match="has ended already"):
             process.request("memory")
@@ -171,7 +175,8 @@ folder = Path(sys.argv[1])
 with WorkerProcess(folder / "loop.onnx", "loop", all_profiles()["cpu"], 600.0) as process:
     process.request("load")
     print("loaded", flush=True)
-    process.request("bind", inputs=str(folder / "inputs.npz"))
+    process.request("read_inputs", inputs=str(folder / "inputs.npz"))
+    process.request("bind")
 """
 
 

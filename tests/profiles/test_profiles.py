@@ -96,14 +96,24 @@ def test_a_profile_with_a_mistake_is_refused_with_its_place(tmp_path, changes, w
 
 
 def test_a_users_folder_wins_and_the_later_one_over_the_earlier(tmp_path):
-    write(tmp_path / "a", "cpu", title="A")
-    write(tmp_path / "b", "cpu", title="B")
+    write(tmp_path / "a", "cpu", title="A", runner="cpu", options={})
+    write(tmp_path / "b", "cpu", title="B", runner="cpu", options={})
     write(tmp_path / "a", "extra")
     known = all_profiles([tmp_path / "a", tmp_path / "b"])
     assert known["cpu"].title == "B"
     assert set(known) == {*SHIPPED, "extra"}
     with pytest.raises(InputError, match="does not exist"):
         all_profiles([tmp_path / "c"])
+    write(tmp_path / "d", "cuda", runner="cpu", options={})
+    with pytest.raises(InputError, match="under another device's name"):
+        all_profiles([tmp_path / "d"])
+
+
+def test_a_precision_that_the_runner_does_not_compute_in_is_refused():
+    for name, precision in (("cpu", "int8"), ("cuda", "fp16"), ("tensorrt", "fp32")):
+        profile = SHIPPED[name].model_copy(update={"precision": precision})
+        with pytest.raises(InputError, match=f"names the precision {precision}"):
+            availability(profile)
 
 
 def test_choosing():

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..onnxfile.audit import audit
 from ..onnxfile.digests import digests
+from ..onnxfile.external import stored_bytes
 from ..onnxfile.opening import open_model
 from ..onnxfile.operators import standard_opset
 from ..onnxfile.signature import signature
@@ -14,6 +15,7 @@ from ..records.artifact import Artifact
 
 def describe(path: Path, variant: str) -> Artifact:
     """The artifact that this file is. Raises InputError where the file cannot be used."""
+    size_bytes = stored_bytes(path, open_model(path, load_external=False))
     model = open_model(path)
     sha256, graph_sha256 = digests(path)
     return Artifact(
@@ -21,7 +23,7 @@ def describe(path: Path, variant: str) -> Artifact:
         path=str(path.resolve()),
         sha256=sha256,
         graph_sha256=graph_sha256,
-        size_bytes=path.stat().st_size,
+        size_bytes=size_bytes,
         ir_version=model.ir_version,
         opset=standard_opset(model.opset_import),
         signature=signature(model),

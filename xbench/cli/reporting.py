@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from ..errors import InputError, StoreError
+from ..errors import InputError, InvalidError, StoreError
 from ..report.text import visible
 from ..road.concluding import conclude
 from ..road.recomputing import recompute
@@ -45,9 +45,11 @@ def gate_run(name: str, results: Path) -> int:
     suite = Suite.model_validate(record.suite)
     again = conclude(recompute(record, suite, folder), suite)
     show(again)
-    if (again.groups, again.verdicts) != (record.groups, record.verdicts):
+    if (again.groups, again.quality, again.verdicts) != (record.groups, record.quality, record.verdicts):
         sys.stdout.write("The recorded verdicts or figures were others: the record was changed, or xbench was.\n")
     show_place(folder.path)
+    if record.status != "complete":
+        return record.exit_code or InvalidError.exit_code
     return again.exit_code or 0
 
 

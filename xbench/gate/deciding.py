@@ -21,7 +21,11 @@ def worst(outcomes: Iterable[GateOutcome]) -> GateOutcome | None:
 
 
 def decide_speed(spec: GateSpec, comparison: Comparison) -> GateVerdict | None:
-    """`min_speedup`: passes where the whole 95 % interval is at or above the bound, fails where it is below."""
+    """`min_speedup`: passes where the whole 95 % interval is clear of the bound by the noise floor.
+
+    It fails where the interval is as clear on the other side; a machine that tells the baseline from its copy by
+    5 % cannot vouch for less (rule 3 of the design).
+    """
     if spec.min_speedup is None:
         return None
     outcome, reason = _speed_outcome(spec.min_speedup, comparison)
@@ -49,11 +53,13 @@ def _speed_outcome(bound: float, comparison: Comparison) -> tuple[GateOutcome, s
         return "invalid", f"the interval {speedup.low} to {speedup.high} is not one of a speedup"
     digits = digits_apart(2, speedup.low, speedup.high, bound)
     interval = f"{speedup.point:.{digits}f}x ({speedup.low:.{digits}f}x to {speedup.high:.{digits}f}x)"
-    if speedup.low >= bound:
+    noise = 1 + comparison.noise_floor
+    if speedup.low / noise >= bound:
         return "pass", f"{interval} is at least {bound:g}x"
-    if speedup.high < bound:
+    if speedup.high * noise < bound:
         return "fail", f"{interval} is below {bound:g}x"
-    return "inconclusive", f"{interval} holds {bound:g}x: measure longer (--budget)"
+    floor = f"the noise floor of {comparison.noise_floor * 100:.1f} %"
+    return "inconclusive", f"{interval} is not clear of {bound:g}x by {floor}: measure longer (--budget)"
 
 
 def decide_quality(spec: GateSpec, result: QualityResult, workload: str) -> list[GateVerdict]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -22,6 +23,7 @@ _LIBRARIES = (
     "onnxruntime-gpu",
     "torch",
     "torch-pruning",
+    "optimum",
     "optimum-onnx",
     "transformers",
     "tokenizers",
@@ -69,9 +71,10 @@ def memory_limit_mib(cgroup: Path = CGROUP) -> int | None:
     return int(text) // _MIB if text.isdigit() and int(text) < _NO_LIMIT else None
 
 
-def _libraries() -> dict[str, str]:
+def installed(names: Iterable[str]) -> dict[str, str]:
+    """The versions of those of these packages that are installed."""
     found = {}
-    for name in _LIBRARIES:
+    for name in names:
         try:
             found[name] = version(name)
         except PackageNotFoundError:
@@ -111,6 +114,6 @@ def fingerprint() -> Fingerprint:
         python=platform.python_version(),
         gpus=_gpus(),
         nvidia_driver=_first_line("/proc/driver/nvidia/version"),
-        libraries=_libraries(),
+        libraries=installed(_LIBRARIES),
         environment={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
     )

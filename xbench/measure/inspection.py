@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..errors import InvalidError
+from ..errors import InputError, InvalidError
 from ..protocols import Feeds, Outputs, ProfileReport
 from ..records.measurement import Placement
-from ..records.profile import HardwareProfile
+from ..records.profile import HardwareProfile, PlacementRule
 from .exchange import read_arrays, write_arrays
 from .process import WorkerProcess
 from .worker import split_sets
@@ -63,13 +63,23 @@ def loaded(path: Path, label: str, profile: HardwareProfile, time_limit: float) 
 
 
 def check_placement(placement: Placement, provider_ns: Mapping[str, int], profile: HardwareProfile) -> Placement:
-    """The placement with its share of time by provider. Raises InvalidError below the profile's threshold."""
+    """The placement with its share of time by provider. Raises InvalidError below the profile's threshold.
+
+    Without a rule in the profile, the runner's own provider must have the default share: never is a time of one
+    provider shown under the name of another.
+    """
     total = sum(provider_ns.values())
     shares: dict[str, Any] = {name: ns / total for name, ns in provider_ns.items()} if total else {}
     proven = placement.model_copy(update={"time_share": shares})
-    rule = profile.placement
-    if rule is None:
-        return proven
+    rule = profile.placement or PlacementRule(provider=placement.asked)
+    if rule.provider != placement.asked:
+        raise InputError(
+            f"Profile {profile.name} asks for a placement on {rule.provider}",
+            f"its runner {profile.runner!r} runs on {placement.asked}",
+            "name the runner's own provider under placement",
+        )
+    if not total and set(placement.nodes) == {rule.provider}:
+        return proven  # kernel times are whole microseconds: all of a tiny model's may be 0, and its nodes tell
     share = shares.get(rule.provider, 0.0)
     if share < rule.min_time_share:
         others = ", ".join(f"{name} {part:.0%}" for name, part in shares.items() if name != rule.provider)

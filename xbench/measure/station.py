@@ -38,10 +38,11 @@ class Station:
     def start(self) -> None:
         """Load the model, make the first inference, warm up, and size the blocks."""
         process = self._process
+        process.request("read_inputs", inputs=str(self._plan.inputs))
         loaded = process.request("load")
         self._session_ns = loaded["session_ns"]
         self._placement = Placement.model_validate(loaded["placement"])
-        self._first_ns = process.request("bind", inputs=str(self._plan.inputs))["first_inference_ns"]
+        self._first_ns = process.request("bind")["first_inference_ns"]
         first_seconds = self._first_ns / 1e9
         warm = process.request(
             "warm_up",

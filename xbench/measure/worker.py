@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
 
@@ -46,13 +47,20 @@ class Worker:
         kind = runner_class(profile.runner)
         kind.warm_import()
         self.runner: Runner = kind(Path(path), label, profile)
+        self.feeds: list[Feeds] = []
         self.calls: list[Callable[[], object]] = []
         self.before = resident_mib()
         self.load_peak = 0.0
         self.note = ""
 
+    def read_inputs(self, inputs: str) -> Message:
+        """Read the inputs that will be timed, before the model: what they take is not the model's memory."""
+        self.feeds = split_sets(read_arrays(Path(inputs)))
+        return {}
+
     def load(self) -> Message:
         """Create the session; its time and its peak of memory."""
+        self.before = resident_mib()
         self.note = reset_peak()
         start = self.runner.clock()
         self.runner.load()
@@ -61,10 +69,9 @@ class Worker:
         self.note = reset_peak() or self.note
         return {"session_ns": session_ns, "placement": self.runner.placement().model_dump()}
 
-    def bind(self, inputs: str) -> Message:
+    def bind(self) -> Message:
         """Make the timed calls, one for each set of inputs, and make the first inference."""
-        feeds = split_sets(read_arrays(Path(inputs)))
-        self.calls = [self.runner.bind(feed) for feed in feeds]
+        self.calls = [self.runner.bind(feed) for feed in self.feeds]
         first, _ = time_calls(self.calls, 1, self.runner.clock)
         return {"first_inference_ns": int(first[0])}
 
@@ -125,7 +132,7 @@ def split_sets(arrays: dict[str, Any]) -> list[Feeds]:
     return [sets[index] for index in sorted(sets)]
 
 
-_COMMANDS = frozenset({"load", "bind", "warm_up", "block", "memory", "infer", "profile_run"})
+_COMMANDS = frozenset({"read_inputs", "load", "bind", "warm_up", "block", "memory", "infer", "profile_run"})
 
 
 def _answer(worker: Worker, message: Message) -> Message:
@@ -139,19 +146,21 @@ def _answer(worker: Worker, message: Message) -> Message:
 def serve(commands: IO[str], answers: IO[str]) -> None:
     """Answer until the parent closes its end. An error of xbench's is an answer; another one ends the process."""
     worker: Worker | None = None
-    for line in commands:
-        message: Message = json.loads(line)
-        try:
-            if worker is None:
-                profile = HardwareProfile.model_validate(message["profile"])
-                worker = Worker(message["path"], message["label"], profile)
-                send(answers, {})
-            else:
-                send(answers, _answer(worker, message))
-        except XbenchError as error:
-            send(answers, error_message(error))
-        except MemoryError:
-            send(answers, error_message(InvalidError("The model ran out of memory")))
+    with ExitStack() as stack:
+        for line in commands:
+            message: Message = json.loads(line)
+            try:
+                if worker is None:
+                    profile = HardwareProfile.model_validate(message["profile"])
+                    worker = Worker(message["path"], message["label"], profile)
+                    stack.enter_context(worker.runner)
+                    send(answers, {})
+                else:
+                    send(answers, _answer(worker, message))
+            except XbenchError as error:
+                send(answers, error_message(error))
+            except MemoryError:
+                send(answers, error_message(InvalidError("The model ran out of memory")))
 
 
 def main() -> None:

@@ -38,6 +38,12 @@ def external_tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
     return (tensor for tensor in tensors(model) if tensor.data_location == onnx.TensorProto.EXTERNAL)
 
 
+def stored_bytes(path: Path, model: onnx.ModelProto) -> int:
+    """The size on disk of the file and of the files that its external data lie in, each once, bytes."""
+    beside = {stretch_of(path, tensor).file for tensor in external_tensors(model)}
+    return path.stat().st_size + sum(file.stat().st_size for file in beside)
+
+
 def check_external(path: Path, model: onnx.ModelProto) -> None:
     """Raises InputError where external data is missing, too short, or outside the model's folder."""
     for tensor in external_tensors(model):

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 import torch
@@ -18,6 +17,7 @@ from .._version import __version__
 from ..artifacts.keeping import add_provenance, keep, write_sidecar
 from ..artifacts.parity import parity, require_parity
 from ..errors import InputError, InvalidError
+from ..machine.fingerprint import installed
 from ..measure.inspection import loaded as loaded_model
 from ..plugins import exporter
 from ..protocols import Feeds, Outputs
@@ -26,13 +26,14 @@ from ..pruning.forward import tensors_of
 from ..pruning.layers import weight_layers
 from ..records.artifact import Artifact, Parity, PruneReport, SparsityAudit
 from ..records.profile import HardwareProfile
+from ..records.recipe import NMRecipe
 from ..sources.factory import load_factory
 from ..store.files import storing
 from ..suite.model import VariantSpec
 from .deadline import deadline
 from .dense import DenseModel, users_code
 
-_LIBRARIES = ("torch", "torch-pruning", "onnx", "numpy")
+_LIBRARIES = ("torch", "torch-pruning", "onnx", "numpy", "optimum", "optimum-onnx", "onnxscript", "transformers")
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,8 @@ def make_variant(spec: VariantSpec, workshop: Workshop) -> tuple[Artifact, float
         artifact = keep(path, spec.name, workshop.artifacts)
     export_seconds = time.monotonic() - started
     _require_zeros_survived(module, artifact.audit, spec.name)
+    if isinstance(spec.prune, NMRecipe) and (spec.prune.n, spec.prune.m) == (2, 4):
+        _require_2_4(artifact.audit, spec.name)
     artifact = artifact.model_copy(
         update={
             "prune": report,
@@ -104,13 +107,13 @@ def _provenance(spec: VariantSpec, dense: DenseModel) -> dict[str, str]:
         "source": dense.source,
         "source_sha256": dense.source_sha256,
         "exporter": dense.exporter,
-        "versions": json.dumps({"xbench": __version__} | {name: version(name) for name in _LIBRARIES}),
+        "versions": json.dumps({"xbench": __version__} | installed(_LIBRARIES)),
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
 
 def _torch_outputs(module: torch.nn.Module, feeds: Feeds, names: Sequence[str]) -> Outputs:
-    with torch.no_grad():
+    with users_code("The module's forward"), torch.no_grad():
         tensors = tensors_of(module(**{name: torch.from_numpy(array) for name, array in feeds.items()}))
     # Exporters may leave outputs away at the end (Optimum leaves BERT's pooler), never in the middle.
     return {name: tensor.numpy() for name, tensor in zip(names, tensors, strict=False)}
@@ -127,6 +130,17 @@ def _parity(module: torch.nn.Module, artifact: Artifact, workshop: Workshop) -> 
         result = parity(references, model.infer(sets), "fp32", artifact.variant)
     require_parity(result, f"The ONNX file of {artifact.variant}", "the PyTorch module")
     return result
+
+
+def _require_2_4(audit: SparsityAudit, variant: str) -> None:
+    """Half zeros are not yet 2:4: a transposed weight may hold them along the wrong axis (rule 14)."""
+    for found in audit.layers:
+        if 2 * found.zeros >= found.elements and not found.valid_2_4:
+            raise InvalidError(
+                f"The 2:4 pattern of {variant} was lost on the way into the ONNX file",
+                f"{found.node} ({found.op_type}) has {found.zeros} zeros of {found.elements}, not two in each four",
+                "try the other exporter (key model.exporter)",
+            )
 
 
 def _require_zeros_survived(module: torch.nn.Module, audit: SparsityAudit, variant: str) -> None:

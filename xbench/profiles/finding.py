@@ -32,6 +32,13 @@ def all_profiles(folders: Sequence[Path] = ()) -> dict[str, HardwareProfile]:
             raise InputError(f"The profile folder {folder} does not exist")
         for file in sorted(folder.glob("*.yaml")):
             profile = read_profile(file)
+            known = found.get(profile.name)
+            if known is not None and known.runner != profile.runner:
+                raise InputError(
+                    f"{file.name}: the profile {profile.name!r} is there already, with the runner {known.runner!r}",
+                    f"here it has {profile.runner!r}: its figures would stand under another device's name",
+                    "give it another name",
+                )
             found[profile.name] = profile
     return found
 

@@ -15,7 +15,6 @@ class Requirements(Record):
     architectures: tuple[str, ...] = Field(default=(), description="Names as `uname -m` gives them.")
     systems: tuple[str, ...] = Field(default=(), description="Names as `uname -s` gives them, in lower case.")
     cpu_flags: tuple[str, ...] = Field(default=(), description="CPU features, as /proc/cpuinfo names them.")
-    nvidia_driver: bool = Field(default=False, description="Needs the NVIDIA driver's libcuda.so.1.")
 
 
 class PlacementRule(Record):

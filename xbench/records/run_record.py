@@ -44,7 +44,7 @@ class GroupState(Record):
     """One device and workload, on which all variants were measured interleaved.
 
     `inputs` tells in words what was fed, `inputs_sha256` is its digest. `stopped` is `precision`, `budget`
-    or `too slow`; empty while measuring goes on.
+    or `failed`; empty while measuring goes on.
     """
 
     hardware: str

@@ -10,7 +10,7 @@ from ..gate.deciding import worst
 from ..records.artifact import Artifact
 from ..records.comparison import Comparison
 from ..records.estimate import digits_apart
-from ..records.measurement import CaseSummary
+from ..records.measurement import CaseSummary, Placement
 from ..records.quality import QualityResult
 from ..records.run_record import DeviceState, GroupState, RunRecord, VariantState
 
@@ -60,7 +60,8 @@ def metric_of(record: RunRecord) -> str | None:
 
 def _title(device: DeviceState) -> str:
     label = "SIMULATED, nothing was computed: " if device.simulated else ""
-    return f"{device.profile.name}: {label}{device.profile.title}"
+    profile = device.profile
+    return f"{profile.name}: {label}{profile.title} (runner {profile.runner}, {profile.precision})"
 
 
 def _not_measured(record: RunRecord) -> str:
@@ -98,8 +99,17 @@ def _remarks(group: GroupState, baseline: str) -> tuple[str, ...]:
     )
     steal = group.steal_share or 0.0
     taken = (f"the hypervisor took up to {steal:.0%} of the CPU meanwhile",) if steal >= _NOTABLE_STEAL else ()
+    where = next((c.summary.placement for c in group.cases if c.variant == baseline and c.summary), None)
+    placed = (f"placed: {_placement(where)}",) if where is not None else ()
     unknown = (f"ideal speedup of {name} not known: {note}" for name, note in group.ideal_notes.items())
-    return first, "fed: " + "; ".join(group.inputs), *taken, *unknown
+    return first, "fed: " + "; ".join(group.inputs), *placed, *taken, *unknown
+
+
+def _placement(where: Placement) -> str:
+    """By node and by time (rule 5 of the design): shape arithmetic may sit elsewhere, and cost nothing."""
+    nodes = ", ".join(f"{count} nodes on {name}" for name, count in where.nodes.items())
+    shares = ", ".join(f"{share:.0%} of the time on {name}" for name, share in where.time_share.items())
+    return f"{nodes}; {shares or 'time not profiled'}"
 
 
 def _row(record: RunRecord, group: GroupState, state: VariantState, metric: str | None) -> tuple[str, ...]:

@@ -45,6 +45,9 @@ def begin(loaded: LoadedSuite, options: RunOptions, journey: Journey) -> tuple[C
     for reference in suite.code:
         require_trust(reference, options.trusted)
     folder, record = _resumed(loaded, results, journey) if options.resume else (None, None)
+    if record is not None:
+        _require_same_devices(record, devices)
+        record = record.model_copy(update={"status": "running", "failure": "", "exit_code": None})
     if folder is None or record is None:
         folder = results.new_run(suite.name)
         record = RunRecord(
@@ -73,6 +76,17 @@ def begin(loaded: LoadedSuite, options: RunOptions, journey: Journey) -> tuple[C
         precision=options.precision or measure.precision,
     )
     return context, record
+
+
+def _require_same_devices(record: RunRecord, devices: Sequence[DeviceState]) -> None:
+    """A resumed run goes on with the devices, and their profiles, that it was begun with."""
+    before, now = ([device.profile for device in some] for some in (record.devices, devices))
+    if before != now:
+        raise InvalidError(
+            f"The run {record.id} was begun for other devices, or with other profiles",
+            f"then {', '.join(one.name for one in before)}; now {', '.join(one.name for one in now)}",
+            "name the same --hardware and --profile-dir, or leave out --resume to begin anew",
+        )
 
 
 def _task(loaded: LoadedSuite) -> Task | None:
@@ -104,7 +118,7 @@ def _resumed(loaded: LoadedSuite, results: ResultsFolder, journey: Journey) -> t
         except StoreError as error:  # a damaged run stands in the way of no other
             journey.note(error.reason)
             continue
-        if record.status == "running" and record.suite_sha256 == loaded.sha256:
+        if record.status != "complete" and record.suite_sha256 == loaded.sha256:
             different = record.fingerprint.differences(fingerprint())
             if different:
                 raise InvalidError(

@@ -44,6 +44,11 @@ def _verdicts(suite: Suite, gate: GateSpec, record: RunRecord, state: VariantSta
         elif state.artifact is None:
             yield from _invalid(gate, state.name, hardware, state.failure)
         else:
+            scored = record.quality_of(state.name, hardware)
+            if scored is not None and scored.failure:
+                # NaN on real data is a broken model, however fast it is.
+                yield from _invalid(gate, state.name, hardware, scored.failure)
+                continue
             comparisons = [_comparison(record, state.name, hardware, w.name) for w in suite.workloads]
             yield from _measured(gate, comparisons, _quality(record, comparisons, state.name, hardware))
 

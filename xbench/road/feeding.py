@@ -62,12 +62,12 @@ def feeding(baseline: Artifact, workload: WorkloadSpec, own: Path | None, seed: 
 
 
 def _batch(plan: InputPlan, workload: WorkloadSpec) -> int:
-    """Samples of one inference: what was asked, the size of an open batch axis, or the first input's first axis."""
-    if workload.batch is not None:
-        return workload.batch
+    """Samples of one inference: the size of the batch axis, what was asked, or the first input's first axis."""
     for planned in plan.inputs:
         for axis in planned.chosen:
             if axis.label == BATCH:
                 return axis.size
+    if workload.batch is not None:
+        return workload.batch
     shape = plan.inputs[0].shape
     return shape[0] if len(shape) > 1 else 1

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..analysis.comparing import aa_label, all_estimates, analyse
 from ..errors import InvalidError
+from ..machine.turns import alone_on_the_machine
 from ..measure.inspection import write_inputs
 from ..measure.interleave import measure_set
 from ..measure.plan import Entry, MeasurePlan
@@ -37,6 +38,11 @@ def measure(context: Context, record: RunRecord) -> RunRecord:
         if device.availability.available
         for workload in context.loaded.suite.workloads
     ]
+    artifact = next(state.artifact for state in record.variants if state.baseline)
+    assert artifact is not None  # noqa: S101 - a run whose baseline cannot be made has ended before
+    seed = context.loaded.suite.measure.seed
+    for workload in context.loaded.suite.workloads:  # whatever cannot be fed is told before anything is timed
+        feeding(artifact, workload, context.options.inputs, seed)
     for index, (profile, workload) in enumerate(groups):
         known = record.group(profile.name, workload.name)
         if known is None or not known.stopped:
@@ -59,7 +65,7 @@ def _measure_group(
     elif group.inputs_sha256 != fed.sha256:
         raise InvalidError(
             f"The inputs of {group.workload} are not the ones that the run was begun with",
-            remedy="give the same --inputs, or leave out --resume to begin anew",
+            remedy="leave out --resume to begin anew",
         )
     with tempfile.TemporaryDirectory(prefix="xbench-") as folder:
         inputs = Path(folder) / "inputs.npz"
@@ -124,24 +130,25 @@ def _add_sets(
     context.journey.begin(STAGE, f"{plan.profile.name}, {group.workload}")
     while True:
         stopped = _stop(group, sets, baseline, candidates, context)
-        group = analyse(group, sets, baseline, candidates, measure.margin, measure.seed)
         group = group.model_copy(
             update={"sets": len(sets), "seconds": sum(one.seconds for one in sets), "stopped": stopped}
         )
+        group = analyse(group, sets, baseline, candidates, measure.margin, measure.seed)
         record = _saved(context, record, group)
         if stopped:
             context.journey.end()
             return record
         entries = _entries(baseline, candidates, artifacts, group)
         spent = sum(one.seconds for one in sets)
-        one = measure_set(
-            entries,
-            plan,
-            len(sets),
-            lambda seconds, spent=spent: context.journey.within(  # type: ignore[misc]
-                min(1.0, (spent + seconds) / plan.budget_seconds)
-            ),
-        )
+        with alone_on_the_machine():
+            one = measure_set(
+                entries,
+                plan,
+                len(sets),
+                lambda seconds, spent=spent: context.journey.within(  # type: ignore[misc]
+                    min(1.0, (spent + seconds) / plan.budget_seconds)
+                ),
+            )
         context.folder.save_set(index, one)
         sets.append(one)
         for label, reason in one.failures.items():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..artifacts.describing import describe
 from ..artifacts.keeping import check_file
-from ..errors import InputError, XbenchError
+from ..errors import InputError, InvalidError, XbenchError
 from ..onnxfile.signature import SAME_INPUTS, same_signature
 from ..protocols import Feeds
 from ..records.artifact import Artifact
@@ -23,10 +23,12 @@ STAGE = "prepare"
 
 def prepare(context: Context, record: RunRecord) -> RunRecord:
     """Make or find the artifact of each variant. Raises what went wrong where it is the baseline's."""
-    makers = _Makers(context)
+    makers = _Makers(context, next(state.artifact for state in record.variants if state.baseline))
     suite = context.loaded.suite
     for spec in sorted(suite.variants, key=lambda spec: not spec.baseline):
         state = next(state for state in record.variants if state.name == spec.name)
+        if state.failure:
+            continue  # it failed before the run was resumed, and its group may be measured without it
         context.journey.begin(STAGE, spec.name)
         try:
             new = _state(context, spec, state, makers)
@@ -46,8 +48,9 @@ def prepare(context: Context, record: RunRecord) -> RunRecord:
 class _Makers:
     """Loads the dense model when the first variant needs it: finished ONNX files need no torch."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, baseline: Artifact | None) -> None:
         self._context = context
+        self._baseline = baseline
         self._workshop: Workshop | None = None
 
     def make(self, spec: VariantSpec) -> tuple[Artifact, float]:
@@ -58,6 +61,7 @@ class _Makers:
         if self._workshop is None:
             samples = _samples(context)
             dense = load_dense(context.loaded, context.options.trusted, samples)
+            _require_same_source(self._baseline, dense.source_sha256)
             self._workshop = Workshop(
                 dense=dense,
                 samples=samples or dense.example_feeds(),
@@ -68,6 +72,17 @@ class _Makers:
                 trusted=context.options.trusted,
             )
         return make_variant(spec, self._workshop)
+
+
+def _require_same_source(baseline: Artifact | None, source_sha256: str) -> None:
+    """A resumed run goes on with the dense model that it was begun with, or not at all."""
+    before = baseline.provenance.get("xbench.source_sha256") if baseline is not None else None
+    if before is not None and before != source_sha256:
+        raise InvalidError(
+            "The dense model is not the one that the run was begun with",
+            f"the digest of its weights is {source_sha256[:12]}, and was {before[:12]}",
+            "leave out --resume to begin anew",
+        )
 
 
 def _state(context: Context, spec: VariantSpec, state: VariantState, makers: _Makers) -> VariantState:

@@ -30,7 +30,7 @@ STAGE = "prove"
 class Proof:
     """A variant's outputs, the share of time of each provider, and its cost; `note` tells why there is none."""
 
-    outputs: Outputs
+    outputs: Sequence[Outputs]
     time_share: dict[str, float]
     cost: ComputeCost | None
     note: str = ""
@@ -47,7 +47,7 @@ def prove(context: Context, artifact: Artifact, profile: HardwareProfile, feedin
         with loaded(path, artifact.variant, profile, context.time_limit) as model:
             found = model.infer(feeding.sets)
             _all_finite(found, artifact.variant)
-            return Proof(found[0], _placed(model, feeding, profile), None, "simulated: nothing is computed")
+            return Proof(found, _placed(model, feeding, profile), None, "simulated: nothing is computed")
     with loaded(path, artifact.variant, context.reference, context.time_limit) as model:
         references = model.infer(feeding.sets)
         _all_finite(references, artifact.variant)
@@ -56,7 +56,7 @@ def prove(context: Context, artifact: Artifact, profile: HardwareProfile, feedin
         found = model.infer(feeding.sets)
         result = parity(references, found, profile.precision, artifact.variant)
         require_parity(result, f"{artifact.variant} on {profile.name}", "the CPU without optimisations")
-        return Proof(found[0], _placed(model, feeding, profile), cost, note)
+        return Proof(found, _placed(model, feeding, profile), cost, note)
 
 
 def _all_finite(found: Sequence[Outputs], whose: str) -> None:
@@ -93,15 +93,25 @@ def ideal_speedup(baseline: Proof, candidate: Proof) -> tuple[float | None, str]
     return baseline.cost.ideal_speedup(candidate.cost)
 
 
-def largest_difference(baseline: Outputs, candidate: Outputs) -> float | None:
-    """The largest absolute difference of any output on equal inputs; None where none can be compared."""
-    pairs = [(baseline[name], candidate[name]) for name in baseline if name in candidate]
-    found = [
-        float(np.abs(a.astype(np.float64) - b.astype(np.float64)).max(initial=0.0))
-        for a, b in pairs
-        if comparable(a) and comparable(b) and a.shape == b.shape
-    ]
-    return max(found) if found else None
+def largest_difference(baseline: Sequence[Outputs], candidate: Sequence[Outputs]) -> float | None:
+    """The largest absolute difference of any output over all sets of inputs.
+
+    None where an output is only on one side, has another shape, or is text that differs: then no number is the
+    most that they differ by.
+    """
+    found = [0.0]
+    for ours, theirs in zip(baseline, candidate, strict=True):
+        if ours.keys() != theirs.keys():
+            return None
+        for name, one in ours.items():
+            other = theirs[name]
+            if one.shape != other.shape or comparable(one) != comparable(other):
+                return None
+            if comparable(one):
+                found.append(float(np.abs(one.astype(np.float64) - other.astype(np.float64)).max(initial=0.0)))
+            elif not np.array_equal(one, other):
+                return None
+    return max(found)
 
 
 def prove_all(

@@ -29,8 +29,11 @@ def _quality(record: RunRecord, folder: RunFolder, seed: int) -> tuple[QualityRe
         number = devices[result.hardware]
         scores = folder.scores(variants[result.variant], number)
         baseline = folder.scores(variants[record.baseline], number)
-        if result.failure or scores is None:
+        if result.failure:
             found.append(result)
+        elif scores is None:
+            gone = "the scores of its examples are gone from the run's folder"
+            found.append(QualityResult(variant=result.variant, hardware=result.hardware, failure=gone))
         else:
             is_baseline = result.variant == record.baseline
             found.append(quality_result(scores, None if is_baseline else baseline, seed))
