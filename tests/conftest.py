@@ -1,1 +1,14 @@
 """Makes modules beside this file importable by all tests: `records_by_hand` builds run records without a run."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _interruptible():
+    """A shell starts its background jobs with SIGINT ignored, and so would their children be."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -19,6 +19,7 @@ from .words import closing_lines
 _STYLES = {
     "pass": "green",
     "faster": "green",
+    "same": "cyan",
     "fail": "red",
     "slower": "red",
     "invalid": "bold red",
