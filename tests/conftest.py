@@ -12,3 +12,7 @@ def _interruptible():
     """A shell starts its background jobs with SIGINT ignored, and so would their children be."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: takes more than ten seconds on two cores")
