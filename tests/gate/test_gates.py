@@ -84,19 +84,19 @@ def test_a_gate_without_a_bound_on_speed_says_nothing_of_it():
     ],
 )
 def test_the_interval_of_the_drop_decides_quality(drop, bound, outcome):
-    (found,) = decide_quality(GateSpec(max_drop={"accuracy": bound}), quality(drop=drop), "")
+    (found,) = decide_quality(GateSpec(max_drop={"accuracy": bound}), quality(drop=drop))
     assert found.outcome == outcome
     assert found.gate == "max_drop.accuracy"
 
 
 def test_an_inconclusive_drop_says_how_many_examples_would_tell():
-    (found,) = decide_quality(GateSpec(max_drop={"accuracy": 0.01}), quality(drop=(0.0, -0.02, 0.02)), "")
+    (found,) = decide_quality(GateSpec(max_drop={"accuracy": 0.01}), quality(drop=(0.0, -0.02, 0.02)))
     assert "500 examples do not decide it; with no true drop, some 4," in found.reason
 
 
 @pytest.mark.parametrize("result", [quality(drop=None), QualityResult(variant="pruned", hardware="cpu", failure="x")])
 def test_a_metric_without_a_drop_is_invalid(result):
-    (found,) = decide_quality(GateSpec(max_drop={"accuracy": 0.5}), result, "")
+    (found,) = decide_quality(GateSpec(max_drop={"accuracy": 0.5}), result)
     assert found.outcome == "invalid"
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..onnxfile.audit import audit
 from ..onnxfile.digests import digests
-from ..onnxfile.external import stored_bytes
+from ..onnxfile.external import load_external_data, stored_bytes
 from ..onnxfile.opening import open_model
 from ..onnxfile.operators import standard_opset
 from ..onnxfile.signature import signature
@@ -15,8 +15,9 @@ from ..records.artifact import Artifact
 
 def describe(path: Path, variant: str) -> Artifact:
     """The artifact that this file is. Raises InputError where the file cannot be used."""
-    size_bytes = stored_bytes(path, open_model(path, load_external=False))
-    model = open_model(path)
+    model = open_model(path, load_external=False)
+    size_bytes = stored_bytes(path, model)
+    load_external_data(path, model)
     sha256, graph_sha256 = digests(path)
     return Artifact(
         variant=variant,

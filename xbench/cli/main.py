@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -67,22 +68,12 @@ def run(
 ) -> None:
     """The whole road: prune, export, run, score, gate; the per-device table; the verdicts."""
     from ..suite.loading import default_suite, load_suite
-    from .parsing import duration
-    from .parsing import precision as parse_precision
-    from .travelling import Wishes, travel_and_show
+    from .parsing import run_options
+    from .travelling import travel_and_show
 
-    wishes = Wishes(
-        output=output,
-        hardware=tuple(hardware or ()),
-        precision=parse_precision(precision),
-        budget=duration("--budget", budget),
-        time_limit=duration("--time-limit", time_limit),
-        trusted=trust,
-        resume=resume,
-        profile_folders=tuple(profile_dir or ()),
-        inputs=None,
-    )
-    raise typer.Exit(travel_and_show(load_suite(suite or default_suite()), wishes, json_file, quiet))
+    options = run_options(hardware, precision, budget, time_limit, output, profile_dir)
+    options = replace(options, trusted=trust, resume=resume)
+    raise typer.Exit(travel_and_show(load_suite(suite or default_suite()), options, json_file, quiet))
 
 
 @app.command()
@@ -107,24 +98,13 @@ def compare(
 ) -> None:
     """Any ONNX files against each other, with nothing configured. Needs no torch."""
     from .comparing import check_files, suite_of
-    from .parsing import duration, shapes
-    from .parsing import precision as parse_precision
-    from .travelling import Wishes, travel_and_show
+    from .parsing import run_options, shapes
+    from .travelling import travel_and_show
 
-    wishes = Wishes(
-        output=output,
-        hardware=tuple(hardware or ()),
-        precision=parse_precision(precision),
-        budget=duration("--budget", budget) or 30.0,
-        time_limit=duration("--time-limit", time_limit),
-        trusted=False,
-        resume=False,
-        profile_folders=tuple(profile_dir or ()),
-        inputs=inputs,
-    )
+    options = replace(run_options(hardware, precision, budget, time_limit, output, profile_dir), inputs=inputs)
     loaded = suite_of(base, candidates, shapes(shape or ()))
     check_files(loaded, inputs)
-    raise typer.Exit(travel_and_show(loaded, wishes, json_file, quiet, sentences=True))
+    raise typer.Exit(travel_and_show(loaded, options, json_file, quiet, sentences=True))
 
 
 @app.command()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from ..errors import InputError
 from ..quantities import seconds, share
+from ..road.context import RunOptions
 
+_LONGEST_SECONDS = 86_400
 _SIZE = re.compile(r"^[0-9]{1,18}$")
 
 
@@ -23,14 +26,23 @@ def _parsed(option: str, text: str | None, parse: Callable[[str], float], most: 
     return value
 
 
-def precision(text: str | None) -> float | None:
-    """`1%` or `0.01`. Raises InputError."""
-    return _parsed("--precision", text, share, 0.5)
-
-
-def duration(option: str, text: str | None) -> float | None:
-    """`30s`, `2min`: seconds. Raises InputError."""
-    return _parsed(option, text, seconds, 86_400)
+def run_options(
+    hardware: Sequence[str] | None,
+    precision: str | None,
+    budget: str | None,
+    time_limit: str | None,
+    output: Path,
+    profile_dir: Sequence[Path] | None,
+) -> RunOptions:
+    """The options that `run` and `compare` share: `1%` or `0.01`, `30s` or `2min`. Raises InputError."""
+    return RunOptions(
+        output=output,
+        hardware=tuple(hardware or ()),
+        precision=_parsed("--precision", precision, share, 0.5),
+        budget=_parsed("--budget", budget, seconds, _LONGEST_SECONDS),
+        time_limit=_parsed("--time-limit", time_limit, seconds, _LONGEST_SECONDS),
+        profile_folders=tuple(profile_dir or ()),
+    )
 
 
 def shapes(values: Sequence[str]) -> dict[str, tuple[int, ...]]:

@@ -8,13 +8,11 @@ from types import FrameType
 
 from ..errors import InterruptedRunError
 from ..progress import Journey
-from ..road.context import RunOptions as Wishes
+from ..road.context import RunOptions
 from ..road.story import travel
 from ..suite.loading import LoadedSuite
 from .showing import STDOUT, check_target, show, show_place, show_sentences, write_json
 from .view import make_view
-
-__all__ = ["Wishes", "travel_and_show"]
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> None:
@@ -22,7 +20,7 @@ def _terminate(_number: int, _frame: FrameType | None) -> None:
 
 
 def travel_and_show(
-    loaded: LoadedSuite, wishes: Wishes, json_file: str | None, quiet: bool, sentences: bool = False
+    loaded: LoadedSuite, options: RunOptions, json_file: str | None, quiet: bool, sentences: bool = False
 ) -> int:
     """Run a suite and show what came of it. Returns the exit code."""
     # SIGTERM ends a run as Ctrl-C does: workers stopped, what was finished kept.
@@ -31,12 +29,12 @@ def travel_and_show(
     if json_file is not None:
         check_target(json_file)
     try:
-        record, context = travel(loaded, wishes, Journey(view))
+        record, context = travel(loaded, options, Journey(view))
     except KeyboardInterrupt as error:
         goes_on = "" if sentences else ", and --resume with the same suite goes on"
         raise InterruptedRunError(
             "Interrupted",
-            f"what was finished is saved in {wishes.output}",
+            f"what was finished is saved in {options.output}",
             f"`xbench report` shows it{goes_on}",
         ) from error
     finally:

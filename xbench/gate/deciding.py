@@ -62,7 +62,7 @@ def _speed_outcome(bound: float, comparison: Comparison) -> tuple[GateOutcome, s
     return "inconclusive", f"{interval} is not clear of {bound:g}x by {floor}: measure longer (--budget)"
 
 
-def decide_quality(spec: GateSpec, result: QualityResult, workload: str) -> list[GateVerdict]:
+def decide_quality(spec: GateSpec, result: QualityResult) -> list[GateVerdict]:
     """`max_drop`: non-inferiority on paired outcomes, one-sided at 95 %."""
     verdicts = []
     for metric, bound in spec.max_drop.items():
@@ -71,7 +71,7 @@ def decide_quality(spec: GateSpec, result: QualityResult, workload: str) -> list
             GateVerdict(
                 variant=result.variant,
                 hardware=result.hardware,
-                workload=workload,
+                workload="",  # quality does not depend on what is timed
                 gate=f"max_drop.{metric}",
                 bound=bound,
                 outcome=outcome,

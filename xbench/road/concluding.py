@@ -74,7 +74,7 @@ def _measured(gate: GateSpec, comparisons: Sequence[Comparison], quality: Qualit
         verdict = decide_speed(gate, comparison)
         if verdict is not None:
             yield verdict
-    yield from decide_quality(gate, quality, "")
+    yield from decide_quality(gate, quality)
 
 
 def _comparison(record: RunRecord, variant: str, hardware: str, workload: str) -> Comparison:

@@ -28,6 +28,12 @@ class RunOptions:
     inputs: Path | None = None
 
 
+def reference_profile() -> HardwareProfile:
+    """The CPU without graph optimisations: what every other runner's outputs are held against (rule 12)."""
+    cpu = all_profiles()["cpu"]
+    return cpu.model_copy(update={"options": {**cpu.options, "optimisation": "none"}})
+
+
 @dataclass(frozen=True)
 class Context:
     """The suite with the command line's wishes, the folders, the task, and whom to tell."""
@@ -41,10 +47,4 @@ class Context:
     time_limit: float
     budget: float
     precision: float
-    reference: HardwareProfile = field(default_factory=lambda: reference_profile())
-
-
-def reference_profile() -> HardwareProfile:
-    """The CPU without graph optimisations: what every other runner's outputs are held against (rule 12)."""
-    cpu = all_profiles()["cpu"]
-    return cpu.model_copy(update={"options": {**cpu.options, "optimisation": "none"}})
+    reference: HardwareProfile = field(default_factory=reference_profile)

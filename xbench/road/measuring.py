@@ -41,21 +41,25 @@ def measure(context: Context, record: RunRecord) -> RunRecord:
     artifact = next(state.artifact for state in record.variants if state.baseline)
     assert artifact is not None  # noqa: S101 - a run whose baseline cannot be made has ended before
     seed = context.loaded.suite.measure.seed
-    for workload in context.loaded.suite.workloads:  # whatever cannot be fed is told before anything is timed
-        feeding(artifact, workload, context.options.inputs, seed)
+    # Whatever cannot be fed is told before anything is timed.
+    fed = {w.name: feeding(artifact, w, context.options.inputs, seed) for w in context.loaded.suite.workloads}
     for index, (profile, workload) in enumerate(groups):
         known = record.group(profile.name, workload.name)
         if known is None or not known.stopped:
-            record = _measure_group(context, record, index, profile, workload)
+            record = _measure_group(context, record, index, profile, workload, fed[workload.name])
     return record
 
 
 def _measure_group(
-    context: Context, record: RunRecord, index: int, profile: HardwareProfile, workload: WorkloadSpec
+    context: Context,
+    record: RunRecord,
+    index: int,
+    profile: HardwareProfile,
+    workload: WorkloadSpec,
+    fed: Feeding,
 ) -> RunRecord:
     artifacts = {v.name: v.artifact for v in record.variants if v.artifact is not None}
     suite = context.loaded.suite
-    fed = feeding(artifacts[record.baseline], workload, context.options.inputs, suite.measure.seed)
     group = record.group(profile.name, workload.name)
     if group is None:
         for line in fed.lines:
