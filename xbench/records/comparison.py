@@ -17,6 +17,11 @@ class Comparison(Record):
     says why. `ideal_speedup` is the ratio of the multiply-accumulates that are not by zero; None, with a
     note, where they cannot all be counted. `noise_floor` is relative: 0.006 is 0.6 %. `simulated`: the
     times are scripted, by a runner for tests.
+
+    `disturbed_share` is the share of rounds in which one of the two blocks was disturbed, and
+    `undisturbed_speedup` the estimate without those: a check, never the figure that is shown. `seconds_to_settle`
+    is about how long measuring would take to decide an inconclusive comparison. `cautions` tell what else than
+    pruning the speedup may come from.
     """
 
     baseline: str
@@ -32,6 +37,10 @@ class Comparison(Record):
     noise_floor: float | None = None
     output_max_abs_difference: float | None = None
     reasons: tuple[str, ...] = ()
+    disturbed_share: float | None = None
+    undisturbed_speedup: Estimate | None = None
+    seconds_to_settle: float | None = None
+    cautions: tuple[str, ...] = ()
 
 
 class CaseResult(Record):

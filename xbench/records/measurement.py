@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .base import Record
+from .estimate import Estimate
 
 Samples = NDArray[np.int64]
 """Durations of single calls in nanoseconds, shape (calls,), in the order in which they were made."""
@@ -31,6 +33,45 @@ class MemoryUse(Record):
         return max(self.load_peak_mib, self.run_peak_mib or 0.0)
 
 
+class CacheUse(Record):
+    """What a session's creation did with a cache of built engines.
+
+    `none`: the target has no such cache; `built`: an engine was built, and its time is in the session's;
+    `hit`: one that was there was used; `stale`: one was there, did not fit, and another was built.
+    """
+
+    kind: Literal["none", "built", "hit", "stale"] = "none"
+    proof: str = ""
+
+
+class ColdStart(Record):
+    """What it costs to come up once, in a process that had the machine to itself; ms.
+
+    The model's file lies in the page cache, so disks are left out. The second session is created in the same
+    process after the first one was closed: `second_cache` tells whether it was served from a cache.
+    """
+
+    process_start_ms: float
+    import_ms: float
+    session_creation_ms: float
+    first_inference_ms: float
+    second_session_creation_ms: float
+    cache: CacheUse = CacheUse()
+    second_cache: CacheUse = CacheUse()
+
+
+class OperatorTime(Record):
+    """Kernel time of all nodes of one operator type on one provider, in one profiled inference.
+
+    Profiling slows each node by a few microseconds: shares and differences count, not sums.
+    """
+
+    operator: str
+    provider: str
+    nodes: int
+    time_ms: float
+
+
 class Placement(Record):
     """Where the nodes of a session really are. Times come from a profiled run apart from the timed ones."""
 
@@ -41,18 +82,54 @@ class Placement(Record):
 
 
 @dataclass(frozen=True, slots=True)
+class Conditions:
+    """What the machine did while a block was measured; None where the kernel does not tell it.
+
+    `wall_ns` is the length of the block. `wait_ns` is the time that the worker's threads could have run and
+    waited for a CPU, summed over threads. `steal_ns` went to other guests of the hypervisor, `others_ns` to
+    other processes, both over all CPUs and in ticks of 10 ms. `runnable` tasks were on all run queues at the
+    end, the worker's own thread among them. `throttled` counts throttle events of the CPUs; `energy_uj` is what
+    the package or the device used meanwhile.
+    """
+
+    wall_ns: int
+    wait_ns: int | None = None
+    steal_ns: int | None = None
+    others_ns: int | None = None
+    runnable: int | None = None
+    frequency_khz: int | None = None
+    throttled: int | None = None
+    minor_faults: int | None = None
+    major_faults: int | None = None
+    voluntary_switches: int | None = None
+    involuntary_switches: int | None = None
+    energy_uj: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Block:
-    """Consecutive calls of one variant. `position` is its place in the random order of its round."""
+    """Consecutive calls of one variant. `position` is its place in the random order of its round.
+
+    A sample is the time of one call; in the scenarios MultiStream and Server the latency of one query.
+    `offered_per_s` is the rate of arrivals in the scenario Server. `conditions` is None in records of
+    schema `xbench.samples/1`.
+    """
 
     round: int
     position: int
     samples_ns: Samples
     cpu_ns: int
+    conditions: Conditions | None = None
+    offered_per_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """All that one process measured of one variant. Frozen."""
+    """All that one process measured of one variant. Frozen.
+
+    `settled` tells whether the warm-up ended in a steady state, `clock_tick_ns` the smallest step of the clock;
+    None in records of schema `xbench.samples/1`.
+    """
 
     label: str
     process_set: int
@@ -62,6 +139,8 @@ class Run:
     blocks: tuple[Block, ...]
     memory: MemoryUse
     placement: Placement
+    settled: bool | None = None
+    clock_tick_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +162,36 @@ class ProcessSet:
         return next((run for run in self.runs if run.label == label), None)
 
 
+class DisturbanceSummary(Record):
+    """What else the machine did while a case was measured. Shares are between 0 and 1.
+
+    `disturbed_share` is that of the blocks that are marked as disturbed, `causes` say by what.
+    """
+
+    disturbed_share: float
+    causes: tuple[str, ...] = ()
+    wait_share: float | None = None
+    steal_share: float | None = None
+    others_cpu_share: float | None = None
+    runnable_mean: float | None = None
+    frequency_mhz: float | None = None
+    throttled: int | None = None
+    major_faults_per_call: float | None = None
+    minor_faults_per_call: float | None = None
+    involuntary_switches_per_call: float | None = None
+
+
 class CaseSummary(Record):
     """The figures of one case, all computed from raw samples. Times of single calls are in milliseconds.
 
     `latency_p50_*` are the median latency and its 95 % interval over processes and blocks; the interval is
     None where there are too few of them for one. A higher percentile is None below LoadGen's floor of samples
     (rule 9 of the design), and `percentile_note` says what it needs.
+
+    `device_memory_mib`, `energy_per_inference_j` (joules) and `cost_per_million_inferences` (in the profile's
+    currency) are None where they cannot be had, and their notes say why. `max_rate_per_s` is that of the scenario
+    Server. `unsettled_processes` never reached a steady state while warming up; `drift` is how much faster the
+    last third of a process's rounds is than the first (1.0: not at all); `shape_note` tells of two modes.
     """
 
     samples: int
@@ -97,7 +200,11 @@ class CaseSummary(Record):
     latency_p50_low_ms: float | None
     latency_p50_high_ms: float | None
     latency_p90_ms: float | None = None
+    latency_p90_low_ms: float | None = None
+    latency_p90_high_ms: float | None = None
     latency_p99_ms: float | None = None
+    latency_p99_low_ms: float | None = None
+    latency_p99_high_ms: float | None = None
     percentile_note: str = ""
     throughput_samples_per_s: float
     cpu_time_per_call_ms: float
@@ -107,4 +214,16 @@ class CaseSummary(Record):
     load_peak_memory_mib: float
     run_peak_memory_mib: float | None
     memory_note: str = ""
+    device_memory_mib: float | None = None
+    device_memory_note: str = ""
+    energy_per_inference_j: float | None = None
+    energy_note: str = ""
+    cost_per_million_inferences: float | None = None
+    max_rate_per_s: Estimate | None = None
+    max_rate_note: str = ""
+    disturbance: DisturbanceSummary | None = None
+    unsettled_processes: int = 0
+    drift: Estimate | None = None
+    shape_note: str = ""
+    cold_start: ColdStart | None = None
     placement: Placement

@@ -40,6 +40,10 @@ class HardwareProfile(Record):
     options: dict[str, Any] = Field(default={}, description="Options of the runner, which checks them.")
     placement: PlacementRule | None = Field(default=None, description="The placement that must be proven.")
     requires: Requirements = Field(default=Requirements(), description="What the machine must be.")
+    cost_per_hour: float | None = Field(
+        default=None, gt=0, description="Price of one hour of the target, in `currency`; none: no cost is told."
+    )
+    currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$", description="ISO 4217 code of the price.")
     evidence: str = Field(description="Where this profile has run, or `never run`.")
     auto: bool = Field(default=True, description="Whether `--hardware auto` tries it.")
 

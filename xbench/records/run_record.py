@@ -11,10 +11,13 @@ from .base import Record
 from .comparison import CaseResult, Comparison, GateVerdict
 from .estimate import GateOutcome
 from .fingerprint import Fingerprint
+from .measurement import ColdStart, OperatorTime
 from .profile import Availability, HardwareProfile
 from .quality import QualityResult
 
-RUN_SCHEMA = "xbench.run/1"
+RUN_SCHEMA = "xbench.run/2"
+OLDER_SCHEMAS = ("xbench.run/1",)
+"""Schemas that are read as well: all that they hold is in this one too, under the same names."""
 
 
 class VariantState(Record):
@@ -44,7 +47,9 @@ class GroupState(Record):
     """One device and workload, on which all variants were measured interleaved.
 
     `inputs` tells in words what was fed, `inputs_sha256` is its digest. `stopped` is `precision`, `budget`
-    or `failed`; empty while measuring goes on.
+    or `failed`; empty while measuring goes on. `precision` and `budget_seconds` are what was asked for.
+    `schedule` is `interleaved`, or `reloaded` where the variants do not fit into memory together. `cautions`,
+    `cold_starts` and `operators` are by variant.
     """
 
     hardware: str
@@ -56,6 +61,10 @@ class GroupState(Record):
     sets: int = 0
     seconds: float = 0.0
     stopped: str = ""
+    scenario: str = "SingleStream"
+    schedule: str = "interleaved"
+    precision: float | None = None
+    budget_seconds: float | None = None
     noise_floor: float | None = None
     steal_share: float | None = None
     load_average: float | None = None
@@ -64,6 +73,9 @@ class GroupState(Record):
     ideal_notes: dict[str, str] = {}
     output_differences: dict[str, float] = {}
     placements: dict[str, dict[str, float]] = {}
+    cautions: dict[str, tuple[str, ...]] = {}
+    cold_starts: dict[str, ColdStart] = {}
+    operators: dict[str, tuple[OperatorTime, ...]] = {}
     cases: tuple[CaseResult, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
 
@@ -71,7 +83,7 @@ class GroupState(Record):
 class RunRecord(Record):
     """Everything but the raw samples."""
 
-    schema_: Literal["xbench.run/1"] = Field(default="xbench.run/1", alias="schema")
+    schema_: Literal["xbench.run/2"] = Field(default="xbench.run/2", alias="schema")
     id: str
     created: str
     status: Literal["running", "complete", "failed"]

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from ..errors import StoreError
 from ..records.measurement import ProcessSet
 from ..records.quality import ExampleScores
-from ..records.run_record import RUN_SCHEMA, RunRecord, VariantState
+from ..records.run_record import OLDER_SCHEMAS, RUN_SCHEMA, RunRecord, VariantState
 from .files import reading_npz, storing, write_text, write_whole
 from .samples import read_set, write_set
 
@@ -90,9 +90,10 @@ class RunFolder:
         try:
             data = json.loads(file.read_text(encoding="utf-8"))
             found = data.get("schema") if isinstance(data, dict) else None
-            if found != RUN_SCHEMA:
-                raise StoreError(f"{file} has the schema {found!r}", f"this xbench reads {RUN_SCHEMA}")
-            return RunRecord.model_validate(data)
+            if found not in (RUN_SCHEMA, *OLDER_SCHEMAS):
+                known = ", ".join((RUN_SCHEMA, *OLDER_SCHEMAS))
+                raise StoreError(f"{file} has the schema {found!r}", f"this xbench reads {known}")
+            return RunRecord.model_validate({**data, "schema": RUN_SCHEMA})
         except FileNotFoundError as error:
             raise StoreError(
                 f"{self.path} holds no {RECORD}: it is no run", "", "`xbench results list` shows the runs"
