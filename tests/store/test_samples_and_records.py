@@ -16,7 +16,7 @@ import pytest
 
 from xbench.errors import StoreError
 from xbench.machine.fingerprint import fingerprint
-from xbench.records.measurement import Block, MemoryUse, Placement, ProcessSet, Run
+from xbench.records.measurement import Block, Conditions, MemoryUse, Placement, ProcessSet, Run
 from xbench.records.quality import ExampleScores
 from xbench.records.run_record import RunRecord
 from xbench.store.files import write_text
@@ -25,13 +25,14 @@ from xbench.store.samples import read_set, write_set
 
 
 def a_run(label: str, number: int, generator) -> Run:
+    conditions = (None, Conditions(wall_ns=7), Conditions(*range(12)))
     blocks = tuple(
-        Block(i, i % 2, generator.integers(1, 2**62, size), int(generator.integers(2**40)))
-        for i, size in enumerate((20, 1, 33))
+        Block(i, i % 2, generator.integers(1, 2**62, size), int(generator.integers(2**40)), conditions[i], rate)
+        for i, (size, rate) in enumerate(((20, None), (1, 0.1 + 0.2), (33, None)))
     )
     memory = MemoryUse(before_model_mib=1.1, load_peak_mib=2.2, run_peak_mib=None, reason="ä")
     placement = Placement(asked="CPU", providers=("CPU",), nodes={"CPU": 3}, time_share={"CPU": 0.1 + 0.2})
-    return Run(label, number, 11, 12, generator.integers(1, 2**40, 9), blocks, memory, placement)
+    return Run(label, number, 11, 12, generator.integers(1, 2**40, 9), blocks, memory, placement, True, 42)
 
 
 def a_set(number=0) -> ProcessSet:
@@ -54,11 +55,13 @@ def bits(one: ProcessSet):
                 r.placement,
                 r.warmup_ns.dtype,
                 r.warmup_ns.tobytes(),
+                r.settled,
+                r.clock_tick_ns,
             )
             for r in one.runs
         ),
         *(
-            (b.round, b.position, b.cpu_ns, b.samples_ns.dtype, b.samples_ns.tobytes())
+            (b.round, b.position, b.cpu_ns, b.samples_ns.dtype, b.samples_ns.tobytes(), b.conditions, b.offered_per_s)
             for r in one.runs
             for b in r.blocks
         ),
@@ -129,12 +132,15 @@ def test_samples_of_another_schema_or_of_other_lengths_are_refused(tmp_path):
         return path
 
     meta = json.loads(str(arrays["meta"]))
-    with pytest.raises(StoreError, match=r"schema 'xbench\.samples/2'; known is xbench\.samples/1"):
-        read_set(rewritten(meta=np.asarray(json.dumps(meta | {"schema": "xbench.samples/2"}))))
-    with pytest.raises(StoreError, match=r"54 calls in blocks, and samples int64 .53,."):
-        read_set(rewritten(r1_samples=arrays["r1_samples"][:-1]))
-    with pytest.raises(StoreError, match="samples float64"):
-        read_set(rewritten(r0_samples=arrays["r0_samples"].astype(float)))
+    known = r"known are xbench\.samples/2, xbench\.samples/1"
+    with pytest.raises(StoreError, match=r"schema 'xbench\.samples/3'; " + known):
+        read_set(rewritten(meta=np.asarray(json.dumps(meta | {"schema": "xbench.samples/3"}))))
+    with pytest.raises(StoreError, match=r"108 samples by their lengths, and uint64 .107,."):
+        read_set(rewritten(samples_ns=arrays["samples_ns"][:-1]))
+    with pytest.raises(StoreError, match="samples by their lengths, and float64"):
+        read_set(rewritten(samples_ns=arrays["samples_ns"].astype(float)))
+    with pytest.raises(StoreError, match="6 blocks, and other lengths of block_cpu_ns"):
+        read_set(rewritten(block_cpu_ns=arrays["block_cpu_ns"][1:]))
     assert bits(read_set(rewritten())) == bits(a_set())
 
 
@@ -144,7 +150,7 @@ def test_samples_of_another_schema_or_of_other_lengths_are_refused(tmp_path):
         ("", "cannot be read"),
         ('{"schema": "xbench.run/1", "id"', "cannot be read"),
         ('{"schema": "xbench.run/1"}', "cannot be read"),
-        ('{"schema": "xbench.run/2"}', r"schema 'xbench\.run/2'\nthis xbench reads xbench\.run/1"),
+        ('{"schema": "xbench.run/3"}', r"schema 'xbench\.run/3'\nthis xbench reads xbench\.run/2, xbench\.run/1"),
         ("[]", "schema None"),
         ("\udcff", "cannot be read"),
     ],
@@ -250,3 +256,22 @@ def test_a_name_that_is_taken_is_never_shared(tmp_path, monkeypatch):
 
 def test_the_record_on_disk_holds_no_path_of_this_machine(run, tmp_path):
     assert str(tmp_path) not in (run.path / "run.json").read_text()
+
+
+def test_a_run_of_the_first_schema_is_read(tmp_path):
+    """As xbench 0.1.0 wrote it, but for its list of layers, which was shortened."""
+    (stored,) = (Path(__file__).parent / "schema_1").iterdir()
+    record = RunFolder(stored).load()
+    assert (record.schema_, record.status, record.groups[0].schedule) == ("xbench.run/2", "complete", "interleaved")
+    assert record.groups[0].comparisons[0].cautions == ()
+    (one,) = RunFolder(stored).sets(0)
+    with np.load(stored / "samples" / "g00-set000.npz") as content:
+        truth = {
+            run["label"]: content[f"r{i}_samples"] for i, run in enumerate(json.loads(str(content["meta"]))["runs"])
+        }
+    assert len(truth) == 8
+    for run in one.runs:
+        assert np.array_equal(np.concatenate([block.samples_ns for block in run.blocks]), truth[run.label])
+        assert (run.settled, run.clock_tick_ns, run.blocks[0].conditions) == (None, None, None)
+    write_set(tmp_path / "again.npz", one)
+    assert bits(read_set(tmp_path / "again.npz")) == bits(one)
