@@ -10,22 +10,20 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
 
-XBENCH = Path(sys.executable).with_name("xbench")
+from asking import compare
 
 
 def once(model: Path, copy: Path, options: list[str], results: Path) -> dict:
     """One comparison of the model with its copy."""
-    command = [XBENCH, "compare", model, copy, "--json", "-", "--quiet", "--output", results, *options]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode not in (0, 3):
-        raise SystemExit(f"xbench compare ended with {done.returncode}:\n{done.stderr}")
-    return next(c for c in json.loads(done.stdout)["comparisons"] if c["hardware"] == "cpu")
+    found = compare(model, copy, options, results)
+    if found.said.exit_code not in (0, 3) or found.data is None:
+        raise SystemExit(f"xbench compare failed: {found.failure}")
+    return next(c for c in found.data["comparisons"] if c["hardware"] == "cpu")
 
 
 def main() -> None:

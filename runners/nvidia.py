@@ -21,6 +21,10 @@ class NvidiaRunner(OrtSessionRunner):
 
     library: ClassVar[str]
 
+    def __init__(self, path: Path, label: str, profile: HardwareProfile) -> None:
+        super().__init__(path, label, profile)
+        self.device_index = getattr(self.options, "device_id", 0)
+
     @classmethod
     def probe(cls, profile: HardwareProfile) -> Availability:
         """Driver, GPU package, a GPU, and the libraries that the provider links to."""

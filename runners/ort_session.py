@@ -23,10 +23,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from xbench.errors import InputError, InvalidError
 from xbench.machine.cpus import usable_cpus
 from xbench.protocols import Feeds, Outputs, ProfileReport
-from xbench.records.measurement import Placement
+from xbench.records.measurement import CacheUse, Placement
 from xbench.records.profile import Availability, HardwareProfile
 
 from .ort_install import find_runtime
+from .ort_profile import call_profiled, read_profile
 
 CPU = "CPUExecutionProvider"
 
@@ -61,6 +62,8 @@ class OrtSessionRunner:
     simulated = False
     provider: ClassVar[str] = CPU
     options_type: ClassVar[type[OrtOptions]] = OrtOptions
+    wait_until = None
+    device_index: int | None = None
     clock: Callable[[], int] = staticmethod(time.perf_counter_ns)
 
     def __init__(self, path: Path, label: str, profile: HardwareProfile) -> None:
@@ -125,7 +128,16 @@ class OrtSessionRunner:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the session and of what it holds; the thread may run anywhere again."""
         self._session = None
+        os.sched_setaffinity(0, self._allowed)
+
+    def cache_use(self) -> CacheUse:
+        """None: a session of ONNX Runtime is built anew each time, unless the provider keeps engines."""
+        return CacheUse()
 
     def _session_options(self, *, optimised: bool) -> Any:
         import onnxruntime as ort
@@ -200,38 +212,17 @@ class OrtSessionRunner:
         return Placement(asked=self.provider, providers=tuple(self._session.get_providers()), nodes=nodes)
 
     def profile_run(self, feeds: Feeds, *, optimised: bool) -> ProfileReport:
-        """Kernel times and output shapes from ONNX Runtime's own profiler, in a session of its own.
+        """Times by operator and output shapes from ONNX Runtime's own profiler; see `ort_profile`.
 
-        The first run is left out of the times: it allocates. Not optimised, each node of the file is there.
+        Not optimised, each node of the file is there.
         """
         with tempfile.TemporaryDirectory(prefix="xbench-profile-") as folder:
             options = self._session_options(optimised=optimised)
             options.enable_profiling = True
             options.profile_file_prefix = str(Path(folder) / "ort")
             session = self._create(options)
-            for _ in range(2):
-                _infer(session, feeds)
-            events = json.loads(Path(session.end_profiling()).read_text())
-        kernels = [e for e in events if e.get("cat") == "Node" and e["name"].endswith("_kernel_time")]
-        return ProfileReport(provider_ns=_times(kernels), output_shapes=_shapes(kernels))
-
-
-def _times(kernels: list[dict[str, Any]]) -> dict[str, int]:
-    """Nanoseconds by provider, of the second half of the events: the second run."""
-    totals: dict[str, int] = {}
-    for event in kernels[len(kernels) // 2 :]:
-        provider = event["args"]["provider"]
-        totals[provider] = totals.get(provider, 0) + int(event["dur"]) * 1000
-    return totals
-
-
-def _shapes(kernels: list[dict[str, Any]]) -> dict[str, list[list[int]]]:
-    found = {}
-    for event in kernels:
-        key = event["name"].removesuffix("_kernel_time")
-        outputs = event["args"].get("output_type_shape", [])
-        found[key] = [list(shape) for output in outputs for shape in output.values()]
-    return found
+            call_profiled(functools.partial(_infer, session, feeds), self.clock)
+            return read_profile(json.loads(Path(session.end_profiling()).read_text()))
 
 
 def _infer(session: Any, feeds: Feeds) -> Outputs:

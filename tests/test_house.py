@@ -22,6 +22,7 @@ LAYERS = (
     ("measure", "profiles", "suite"),
     ("gate", "prepare", "quality"),
     ("report", "road"),
+    ("selftest",),
     ("cli",),
     ("__main__",),
 )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from .records.measurement import Placement
+from .records.measurement import CacheUse, OperatorTime, Placement
 from .records.profile import Availability, HardwareProfile
 
 if TYPE_CHECKING:
@@ -25,13 +25,16 @@ Outputs = dict[str, NDArray[Any]]
 
 @dataclass(frozen=True, slots=True)
 class ProfileReport:
-    """One profiled run. `provider_ns`: kernel time by provider. `output_shapes`: by node key, see below.
+    """What profiled runs tell. `provider_ns`: kernel time by provider in one run. `output_shapes`: by node key.
 
-    A node's key is its name, or `OP_INDEX` (its operator and its place in the file) where it has none.
+    A node's key is its name, or `OP_INDEX` (its operator and its place in the file) where it has none; nodes of
+    subgraphs have none. `operators` come from the same runs, the longest first; empty where the runner cannot
+    tell what a single operator takes, as where it does not wait for the device after each of them.
     """
 
     provider_ns: dict[str, int]
     output_shapes: dict[str, list[list[int]]]
+    operators: tuple[OperatorTime, ...] = ()
 
 
 class Exporter(Protocol):
@@ -57,6 +60,12 @@ class Runner(Protocol):
     simulated: bool
     """True where nothing is computed, so that outputs mean nothing and results are labelled as simulated."""
 
+    wait_until: Callable[[int], int] | None
+    """Moves a scripted clock on to a time (ns), and gives the CPU time spent (ns); None: time passes by itself."""
+
+    device_index: int | None
+    """Which GPU it runs on; None where it computes in the machine's own memory."""
+
     clock: Callable[[], int]
     """Nanoseconds; `time.perf_counter_ns`, unless a runner for tests scripts its time."""
 
@@ -77,6 +86,12 @@ class Runner(Protocol):
     def load(self) -> None:
         """Create the session. Raise InvalidError where another provider than the one asked for took it."""
 
+    def close(self) -> None:
+        """Let go of the session, so that another can be created in this process."""
+
+    def cache_use(self) -> CacheUse:
+        """What the last `load` did with a cache of built engines, and what proves it."""
+
     def bind(self, feeds: Feeds) -> Callable[[], object]:
         """The call that is timed: one inference, with nothing around it."""
 
@@ -87,7 +102,10 @@ class Runner(Protocol):
         """Which provider holds which nodes, as the session reports it."""
 
     def profile_run(self, feeds: Feeds, *, optimised: bool) -> ProfileReport:
-        """A run in a session of its own with the profiler on; never one of the timed ones."""
+        """Runs in a session of its own with the profiler on; never timed ones.
+
+        At most five of a slow model, and about half a second of a quick one.
+        """
 
 
 FINITE_KINDS = "fc"

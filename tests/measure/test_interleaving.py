@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import os
+from dataclasses import replace
 
 import numpy as np
 import psutil
 import pytest
 from measure_models import scripted
 
+from xbench.analysis.ratios import log_ratios
 from xbench.errors import InputError, InvalidError
 from xbench.measure.exchange import read_arrays, write_arrays
 from xbench.measure.inspection import check_placement, write_inputs
@@ -57,7 +59,7 @@ def test_every_round_has_a_block_of_each_in_an_order_that_the_seed_decides(tmp_p
 @pytest.mark.parametrize("kind", ["die", "hang", "refuse"])
 def test_a_variant_that_fails_is_left_out_and_the_others_go_on(tmp_path, kind):
     entries, plan = planned(tmp_path, {"pruned": {"fault": {"kind": kind, "at_call": 900}}})
-    # The fault comes after warm-up (at most 802 calls) and before the last block (call 1162 at least).
+    # The fault comes after warm-up (at most 202 calls of 1 ms) and before the last block (call 1060 at least).
     quick = MeasurePlan(
         **{f: getattr(plan, f) for f in plan.__slots__}
         | {"time_limit": 1.0, "warmup_seconds": 0.1, "block_seconds": 0.12}
@@ -67,6 +69,33 @@ def test_a_variant_that_fails_is_left_out_and_the_others_go_on(tmp_path, kind):
     assert [run.label for run in one.runs] == ["base", "base (A/A)"]
     assert all(len(run.blocks) == 8 for run in one.runs)
     assert not [c for c in psutil.Process(os.getpid()).children() if "xbench.measure.worker" in c.cmdline()]
+
+
+def test_variants_that_do_not_fit_together_are_visited_forward_and_back_one_process_at_a_time(tmp_path):
+    entries, plan = planned(tmp_path, {"pruned": {"latency_us": 500}})
+    seen = []
+    one = measure_set(
+        entries,
+        replace(plan, resident=False),
+        0,
+        lambda _: seen.append([c for c in psutil.Process().children() if "xbench.measure.worker" in c.cmdline()]),
+    )
+    assert seen == [[]] * 6, "two visits of each, and no process lives between them"
+    visits = {run.label: [run.blocks[0].position, run.blocks[10].position] for run in one.runs}
+    assert sorted(visits) == list(LABELS)
+    assert sorted(first for first, _ in visits.values()) == [0, 1, 2]
+    assert all(first + second == 2 for first, second in visits.values()), "ABC, then CBA"
+    for run in one.runs:
+        assert [block.round for block in run.blocks] == list(range(20))
+    ratios = log_ratios([one], "base", "pruned")[0]
+    assert np.exp(np.median(ratios)) == pytest.approx(2, rel=0.05)
+
+
+def test_a_variant_that_dies_on_its_second_visit_has_failed(tmp_path):
+    entries, plan = planned(tmp_path, {"pruned": {"fault": {"kind": "die", "at_call": 10}}})
+    one = measure_set(entries, replace(plan, resident=False), 0, lambda _: None)
+    assert list(one.failures) == ["pruned"]
+    assert [run.label for run in one.runs] == ["base", "base (A/A)"]
 
 
 def test_times_are_those_of_the_clock_and_inputs_take_turns():
@@ -95,7 +124,7 @@ def test_blocks_of_one_call_still_try_all_inputs(tmp_path):
     seen = []
     worker.calls = [lambda i=i: seen.append(i) for i in range(4)]
     for number in range(6):
-        worker.block(1, first=number)
+        worker.block(1, first=number, calls_per_query=1)
     assert seen == [0, 1, 2, 3, 0, 1]
 
 

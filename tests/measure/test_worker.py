@@ -43,14 +43,18 @@ def test_a_worker_loads_binds_warms_up_and_times(tmp_path):
         assert answer["placement"]["nodes"] == {PROVIDER: 1}
         process.request("read_inputs", inputs=str(inputs))
         assert process.request("bind")["first_inference_ns"] > 0
-        warm = process.request("warm_up", seconds=0.01)
+        warm = process.request("warm_up", seconds=0.01, calls=300)
         assert warm["call_ns"] > 0
-        assert len(warm["warmup_ns"]) > 1
-        block = process.request("block", calls=50, first=1)
+        assert len(warm["warmup_ns"]) >= 300
+        assert sum(warm["warmup_ns"]) >= 0.01e9
+        assert warm["settled"] in (True, False)
+        assert warm["clock_tick_ns"] is not None
+        block = process.request("block", queries=50, first=1, calls_per_query=1)
         assert len(block["samples_ns"]) == 50
         assert min(block["samples_ns"]) > 0
         # One clock for the calls, another for the processor: both have seen the same work.
         assert block["cpu_ns"] > 0
+        assert block["conditions"]["wall_ns"] >= sum(block["samples_ns"])
     assert not workers_of(os.getpid())
 
 
@@ -61,7 +65,7 @@ def test_the_memory_of_a_model_is_its_own(tmp_path):
             process.request("load")
             process.request("read_inputs", inputs=str(inputs))
             process.request("bind")
-            process.request("block", calls=3, first=0)
+            process.request("block", queries=3, first=0, calls_per_query=1)
             return process.request("memory")
 
     small, large = memory(8), memory(4096)  # 4096 * 4096 float32 are 64 MiB
@@ -132,7 +136,7 @@ def test_the_death_of_a_worker_is_told_with_its_cause_and_last_words(tmp_path, k
         process.request("read_inputs", inputs=str(inputs_file(tmp_path)))
         process.request("bind")
         with pytest.raises(WorkerError, match=f"worker of m died during `block` .*{told}"):
-            process.request("block", calls=10, first=0)
+            process.request("block", queries=10, first=0, calls_per_query=1)
         with pytest.raises(WorkerError):
             process.request("memory")
 
@@ -207,7 +211,7 @@ def test_waiting_workers_use_no_cpu_while_another_is_timed(tmp_path):
         stations, processes = {}, {}
         for name in ("waiting", "timed"):
             known = set(workers_of(os.getpid()))
-            stations[name] = Station(Entry(name, name, model), plan)
+            stations[name] = Station(Entry(name, name, model), plan, 0)
             stations[name].spawn(stack)
             stations[name].start()
             (processes[name],) = set(workers_of(os.getpid())) - known

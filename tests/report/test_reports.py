@@ -85,6 +85,7 @@ def test_figures_of_a_row():
         "sparsity": "50 % zero",
         "ideal speedup": "2.00x",
         "speedup (95 %)": "1.93x (1.90 to 1.96)",
+        "by CPU time": "-",
         "p50 ms": "10.0",
         "samples/s": "100",
         "peak MiB": "100",
@@ -132,7 +133,7 @@ def test_markdown_holds_nothing_live_and_its_tables_are_whole():
     assert html.count("<table>") == 2
     assert html.count("<tr>") == (1 + len(names)) + 2
     rows = cells(text)
-    assert {len(row) for row in rows} == {11, 4}
+    assert {len(row) for row in rows} == {12, 4}
     assert text == render(found), "the same record gives the same text"
 
 
@@ -247,8 +248,8 @@ def test_data_has_the_fields_of_the_design_with_units():
     assert wanted | {"measurements"} <= set(first)
     assert {"point", "low", "high", "confidence"} <= set(first["speedup"])
     assert set(first["measurements"]) == {"dense", "pruned"}
-    units = ("_ms", "_mib", "_per_s")
-    bare = {"samples", "processes", "placement", "memory_note", "percentile_note"}
+    units = ("_ms", "_mib", "_per_s", "_j", "_per_million_inferences", "_note")
+    bare = {"samples", "processes", "unsettled_processes", "placement", "disturbance", "drift", "cold_start"}
     figures = set(first["measurements"]["pruned"])
     assert {name for name in figures if not name.endswith(units)} == bare
     assert {"latency_p50_ms", "peak_memory_mib"} <= figures

@@ -51,6 +51,11 @@ class LocalProcess:
     def __exit__(self, *exc):
         pass
 
+    process_start_ns = import_ns = 1_000_000
+
+    def begin(self):
+        pass
+
     def make_ready(self):
         pass
 

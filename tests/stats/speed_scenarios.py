@@ -1,4 +1,8 @@
-"""Worlds with a known truth: log ratios of interleaved blocks, as (repetitions, process sets, rounds)."""
+"""Worlds with a known truth: log ratios of interleaved blocks, as (repetitions, process sets, rounds).
+
+The second half are worlds of three sides in the same rounds, a baseline, its copy and a candidate that is the same
+once more: log times, as (3, repetitions, process sets, rounds).
+"""
 
 from __future__ import annotations
 
@@ -70,3 +74,59 @@ def drift(generator, repetitions, sets, rounds):
 
 
 ALL = (iid, process_effects, nearly_only_process_effects, autocorrelated, heavy_tails, neighbour, drift)
+
+
+def three_calm(generator, repetitions, sets, rounds, process=0.002):
+    shape = (3, repetitions, sets, rounds)
+    return generator.normal(0, process, (*shape[:3], 1)) + generator.normal(0, NOISE, shape)
+
+
+def three_autocorrelated(generator, repetitions, sets, rounds, rho=0.9):
+    shape = (3, repetitions, sets, rounds)
+    steps = generator.normal(0, NOISE, shape)
+    series = steps.copy()
+    for now in range(1, rounds):
+        series[..., now] = rho * series[..., now - 1] + np.sqrt(1 - rho**2) * steps[..., now]
+    return series + generator.normal(0, 0.002, (*shape[:3], 1))
+
+
+def three_heavy_tails(generator, repetitions, sets, rounds):
+    shape = (3, repetitions, sets, rounds)
+    return NOISE * generator.standard_t(3, shape) + generator.normal(0, 0.002, (*shape[:3], 1))
+
+
+def begun(generator, repetitions, sets, rounds):
+    """When each block begins, in blocks since the run began: the order of the three is drawn for each round."""
+    order = generator.random((3, repetitions, sets, rounds)).argsort(axis=0).argsort(axis=0)
+    return order + 3 * np.arange(sets * rounds).reshape(sets, rounds)
+
+
+def three_drift(generator, repetitions, sets, rounds):
+    """All gets 5 % slower over the run."""
+    done = begun(generator, repetitions, sets, rounds) / (3 * sets * rounds)
+    return three_calm(generator, repetitions, sets, rounds) + 0.05 * done
+
+
+def three_on_and_off(generator, repetitions, sets, rounds, set_seconds=2.5):
+    """A neighbour takes a core for 5 s and leaves it for 5 s: all are slowed 1.5 times and scatter thrice as much.
+
+    A block that it comes or goes in is slowed by its share, and the others of its round by all or nothing.
+    """
+    block = set_seconds / (3 * rounds)
+    since = block * begun(generator, repetitions, sets, rounds) + generator.uniform(0, 10, (repetitions, 1, 1))
+
+    def seconds_on(until):
+        return 5 * (until // 10) + np.minimum(until % 10, 5)
+
+    on = (seconds_on(since + block) - seconds_on(since)) / block
+    noise = generator.normal(0, NOISE, since.shape) * (1 + 2 * on)
+    return generator.normal(0, 0.002, (*since.shape[:3], 1)) + noise + np.log1p(on / 2)
+
+
+def three_disturbed(generator, repetitions, sets, rounds):
+    """A neighbour slows one side 1.5 times, in bursts, and each of them some 10 % of the time."""
+    bursts = [neighbour(generator, repetitions, sets, rounds, share=0.1) for _ in range(3)]
+    return three_calm(generator, repetitions, sets, rounds) + np.maximum(np.stack(bursts), 0)
+
+
+THREE = (three_calm, three_autocorrelated, three_heavy_tails, three_drift, three_on_and_off, three_disturbed)

@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-from ..records.comparison import AA_SUFFIX, CaseResult, Comparison
+from ..records.comparison import CaseResult, Comparison
 from ..records.estimate import Estimate
 from ..records.measurement import ProcessSet
 from ..records.run_record import GroupState
-from ..stats.ratio import MIN_ROUNDS, MIN_SETS, speedup_estimate
+from ..stats.planning import seconds_to_settle
+from ..stats.ratio import MIN_SETS
 from ..stats.verdict import decide, noise_floor
-from .ratios import Floats, Statistic, cpu_time, log_ratios, wall_time
+from .doubting import NOTABLE_DISTURBANCE, scrutinise
+from .estimating import Pair, aa_label, cpu_time_speedup_of, speedup_of
 from .summary import summarise
 
 
-def aa_label(baseline: str) -> str:
-    """The name under which the second copy of the baseline is measured (rule 3 of the design)."""
-    return baseline + AA_SUFFIX
-
-
-def estimate(
-    sets: Sequence[ProcessSet], baseline: str, candidate: str, seed: int, statistic: Statistic = wall_time
-) -> Estimate | None:
-    """The speedup with its 95 % interval; None with too few process sets or rounds for one."""
-    ratios: list[Floats] = log_ratios(sets, baseline, candidate, statistic)
-    usable = [rounds for rounds in ratios if len(rounds) >= MIN_ROUNDS]
-    return speedup_estimate(usable, seed=seed) if len(usable) >= MIN_SETS else None
-
-
-def all_estimates(sets: Sequence[ProcessSet], baseline: str, candidates: Sequence[str], seed: int) -> list[Estimate]:
+def all_estimates(
+    group: GroupState, sets: Sequence[ProcessSet], baseline: str, candidates: Sequence[str], seed: int
+) -> list[Estimate]:
     """The speedups of the copy and of all candidates that have one: what the rule of stopping looks at."""
     labels = [aa_label(baseline), *candidates]
-    found = (estimate(sets, baseline, label, seed) for label in labels)
+    found = (speedup_of(_pair(group, sets, baseline, label, seed)) for label in labels)
     return [one for one in found if one is not None]
+
+
+def _pair(group: GroupState, sets: Sequence[ProcessSet], baseline: str, candidate: str, seed: int) -> Pair:
+    return Pair(sets, baseline, candidate, group.load, group.cpus, seed)
 
 
 def analyse(
@@ -44,7 +39,7 @@ def analyse(
     seed: int,
 ) -> GroupState:
     """The group with its cases, its noise floor and its comparisons. The same samples give the same result."""
-    aa = estimate(sets, baseline, aa_label(baseline), seed)
+    aa = speedup_of(_pair(group, sets, baseline, aa_label(baseline), seed))
     floor = noise_floor(aa) if aa is not None and aa.usable and aa.low > 0 else None
     labels = [baseline, aa_label(baseline), *candidates]
     steal = [one.steal_share for one in sets if one.steal_share is not None]
@@ -53,15 +48,15 @@ def analyse(
             "noise_floor": floor,
             "steal_share": max(steal) if steal else None,
             "load_average": max((one.load_average for one in sets), default=None),
-            "cases": tuple(_case(group, sets, label) for label in labels),
+            "cases": tuple(_case(group, sets, label, seed) for label in labels),
             "comparisons": tuple(_compare(group, sets, baseline, c, floor, margin, seed) for c in candidates),
         }
     )
 
 
-def _case(group: GroupState, sets: Sequence[ProcessSet], label: str) -> CaseResult:
+def _case(group: GroupState, sets: Sequence[ProcessSet], label: str, seed: int) -> CaseResult:
     failure = group.failures.get(label, "")
-    summary = None if failure else summarise(sets, label, group.batch, group.placements.get(label, {}))
+    summary = None if failure else summarise(group, sets, label, seed)
     if summary is None and not failure:
         failure = "not timed: nothing was left to compare" if group.stopped else "not timed yet"
     return CaseResult(
@@ -89,21 +84,49 @@ def _compare(
         ideal_note=group.ideal_notes.get(candidate, ""),
         noise_floor=floor,
         output_max_abs_difference=group.output_differences.get(candidate),
+        cautions=group.cautions.get(candidate, ()),
     )
     for label in (candidate, baseline, aa_label(baseline)):
         if label in group.failures:
             whose = "" if label == candidate else f"{label}: "
             return base.model_copy(update={"reasons": (whose + group.failures[label],)})
-    speedup = estimate(sets, baseline, candidate, seed)
+    pair = _pair(group, sets, baseline, candidate, seed)
+    speedup = speedup_of(pair)
     if speedup is None or floor is None:
         reason = f"process sets measured: {len(sets)}; an interval needs {MIN_SETS}: give more time with --budget"
         return base.model_copy(update={"verdict": "inconclusive", "reasons": (reason,)})
-    verdict, reason = decide(speedup, floor, margin)
     return base.model_copy(
         update={
-            "verdict": verdict,
             "speedup": speedup,
-            "cpu_time_speedup": estimate(sets, baseline, candidate, seed, cpu_time),
-            "reasons": (reason,),
+            "cpu_time_speedup": cpu_time_speedup_of(pair),
+            **_judged(group, pair, speedup, floor, margin),
         }
     )
+
+
+def _judged(group: GroupState, pair: Pair, speedup: Estimate, floor: float, margin: float) -> dict[str, Any]:
+    """The verdict with its reasons, after the checks that may put it in doubt."""
+    verdict, reason = decide(speedup, floor, margin)
+    found = scrutinise(pair, verdict, floor, margin)
+    reasons = (reason, *found.doubts)
+    seconds = None
+    if found.doubts and verdict != "invalid":
+        verdict = "inconclusive"
+    elif verdict == "inconclusive":
+        seconds = seconds_to_settle(speedup, floor, margin, group.seconds, len(pair.sets))
+        reasons = (reason, *_what_helps(seconds, found.disturbed_share))
+    return {
+        "verdict": verdict,
+        "reasons": reasons,
+        "disturbed_share": found.disturbed_share,
+        "undisturbed_speedup": found.undisturbed,
+        "doubts": found.doubts,
+        "seconds_to_settle": seconds,
+    }
+
+
+def _what_helps(seconds: float | None, disturbed_share: float | None) -> Iterator[str]:
+    if disturbed_share is not None and disturbed_share >= NOTABLE_DISTURBANCE:
+        yield f"{disturbed_share:.0%} of the rounds were disturbed by others: measure on a quieter machine"
+    if seconds is not None:
+        yield f"about {seconds:.0f} s more would decide it"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ..records.load import Load
 from ..records.measurement import Block, ProcessSet, Run
 
 Floats = NDArray[np.float64]
@@ -18,9 +19,19 @@ def wall_time(block: Block) -> float:
     return float(np.median(block.samples_ns))
 
 
+def job_time(block: Block) -> float:
+    """The mean time of a call in the block, ns: a batch job is done when its last call is (scenario Offline)."""
+    return float(np.mean(block.samples_ns))
+
+
 def cpu_time(block: Block) -> float:
     """The mean CPU time of a call in the block, ns, over all threads of the process."""
     return block.cpu_ns / len(block.samples_ns)
+
+
+def statistic_of(load: Load) -> Statistic:
+    """What stands for a block in its scenario; in Server, it only stands in where rates are not compared."""
+    return job_time if load.scenario == "Offline" else wall_time
 
 
 def log_ratios(

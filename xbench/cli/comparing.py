@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..errors import InputError
-from ..onnxfile.inputs import load_inputs, plan_inputs
+from ..onnxfile.inputs import plan_inputs
+from ..onnxfile.npz import load_sets
 from ..onnxfile.opening import open_model
 from ..onnxfile.signature import SAME_INPUTS, same_signature, signature
 from ..report.text import visible
@@ -42,7 +43,7 @@ def _names(files: Sequence[Path]) -> list[str]:
     ]
 
 
-def check_files(loaded: LoadedSuite, inputs: Path | None) -> None:
+def check_files(loaded: LoadedSuite, inputs: Sequence[Path]) -> None:
     """Refuse before anything is run or written: files that cannot be used or compared, inputs that cannot be made."""
     models = {v.name: open_model(loaded.path(v.onnx)) for v in loaded.suite.variants if v.onnx is not None}
     (first, base), *others = models.items()
@@ -51,8 +52,8 @@ def check_files(loaded: LoadedSuite, inputs: Path | None) -> None:
         if difference is not None:
             asked = f"{name} cannot be compared with {first}: their inputs differ"
             raise InputError(asked, difference, SAME_INPUTS)
-    if inputs is not None:
-        load_inputs(inputs, signature(base))
+    if inputs:
+        load_sets(inputs, signature(base))
         return
     workload = loaded.suite.workloads[0]
     plan_inputs(base, workload.shapes, workload.batch, workload.axes)

@@ -86,7 +86,12 @@ def compare(
         typer.Option("--shape", metavar="INPUT=SIZES", help="Such as image=1x3x224x224; repeatable."),
     ] = None,
     inputs: Annotated[
-        Path | None, typer.Option("--inputs", metavar="FILE", help="An .npz file with an array for each input.")
+        list[Path] | None,
+        typer.Option(
+            "--inputs",
+            metavar="FILE",
+            help="An .npz file with an array for each input; repeatable: several take turns.",
+        ),
     ] = None,
     precision: Precision = None,
     budget: Budget = None,
@@ -101,10 +106,32 @@ def compare(
     from .parsing import run_options, shapes
     from .travelling import travel_and_show
 
-    options = replace(run_options(hardware, precision, budget, time_limit, output, profile_dir), inputs=inputs)
+    options = run_options(hardware, precision, budget, time_limit, output, profile_dir)
+    options = replace(options, inputs=tuple(inputs or ()))
     loaded = suite_of(base, candidates, shapes(shape or ()))
-    check_files(loaded, inputs)
+    check_files(loaded, options.inputs)
     raise typer.Exit(travel_and_show(loaded, options, json_file, quiet, sentences=True))
+
+
+@app.command("self-test")
+def self_test(
+    hardware: Annotated[str, typer.Option(metavar="NAME", help="Hardware profile to try.")] = "cpu",
+    budget: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Time to measure for, such as 90s. Default: 30s, as compare.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Results folder to keep the run in. Default: it is not kept.")
+    ] = None,
+    json_file: Json = None,
+    quiet: Quiet = False,
+    profile_dir: ProfileDir = None,
+) -> None:
+    """Whether this machine is fit to measure on: a copy of a model, and a planted slowdown of 5 %."""
+    from .parsing import run_options
+    from .self_testing import self_test_and_show
+
+    options = run_options([hardware], None, budget, None, output or RESULTS, profile_dir)
+    raise typer.Exit(self_test_and_show(options, output is not None, json_file, quiet))
 
 
 @app.command()
@@ -114,12 +141,19 @@ def report(
         str,
         typer.Option("--format", metavar="FORM", help="terminal, markdown or json. Default: what fits the output."),
     ] = "",
+    details: Annotated[
+        bool,
+        typer.Option(
+            "--details",
+            help="Also percentiles, energy and cost, what coming up takes, the machine meanwhile, time by operator.",
+        ),
+    ] = False,
     output: Output = RESULTS,
 ) -> None:
     """The tables of a recorded run, without running anything."""
     from .reporting import report_run
 
-    report_run(name, output, form)
+    report_run(name, output, form, details)
 
 
 @app.command()

@@ -17,8 +17,8 @@ from .showing import STDOUT, show, show_place, write_json
 FORMS = ("", "terminal", "markdown", "json")
 
 
-def report_run(name: str, results: Path, form: str) -> None:
-    """Show a run as it was recorded."""
+def report_run(name: str, results: Path, form: str, details: bool) -> None:
+    """Show a run as it was recorded; with `details`, what an engineer asks next. The data always hold it."""
     if form not in FORMS:
         raise InputError(f"There is no format {form!r}", f"known are {', '.join(FORMS[1:])}")
     record = ResultsFolder(results).find(name).load()
@@ -27,15 +27,15 @@ def report_run(name: str, results: Path, form: str) -> None:
     elif form == "markdown":
         from ..report.markdown import render
 
-        sys.stdout.write(render(record))
+        sys.stdout.write(render(record, details))
     elif form == "terminal":
         from rich.console import Console
 
         from ..report.terminal import render as render_terminal
 
-        render_terminal(record, Console(force_terminal=True))
+        render_terminal(record, Console(force_terminal=True), details)
     else:
-        show(record)
+        show(record, details)
 
 
 def gate_run(name: str, results: Path) -> int:

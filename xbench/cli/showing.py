@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from ..errors import StoreError
 from ..records.run_record import RunRecord
@@ -17,8 +18,13 @@ STDOUT = "-"
 
 
 def write_json(record: RunRecord, target: str) -> None:
-    """Write the data to a file, or to standard output for `-`."""
-    text = json.dumps(as_data(record), indent=1, allow_nan=False) + "\n"
+    """Write a record as data."""
+    write_data(as_data(record), target)
+
+
+def write_data(data: dict[str, Any], target: str) -> None:
+    """Write JSON to a file, or to standard output for `-`."""
+    text = json.dumps(data, indent=1, allow_nan=False) + "\n"
     if target == STDOUT:
         sys.stdout.write(text)
         return
@@ -43,18 +49,18 @@ def check_target(target: str) -> None:
         raise StoreError(f"--json {target} cannot be written", "it is a folder", "name a file in it")
 
 
-def show(record: RunRecord) -> None:
-    """Tables: by rich in a terminal, as Markdown elsewhere."""
+def show(record: RunRecord, details: bool = False) -> None:
+    """Tables: by rich in a terminal, as Markdown elsewhere; with `details` all of them."""
     if sys.stdout.isatty():
         from rich.console import Console
 
         from ..report.terminal import render as render_terminal
 
-        render_terminal(record, Console())
+        render_terminal(record, Console(), details)
     else:
         from ..report.markdown import render as render_markdown
 
-        sys.stdout.write(render_markdown(record))
+        sys.stdout.write(render_markdown(record, details))
 
 
 def show_sentences(record: RunRecord) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import sys
-from types import FrameType
 
 from ..errors import InterruptedRunError
 from ..progress import Journey
@@ -15,16 +14,12 @@ from .showing import STDOUT, check_target, show, show_place, show_sentences, wri
 from .view import make_view
 
 
-def _terminate(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
 def travel_and_show(
     loaded: LoadedSuite, options: RunOptions, json_file: str | None, quiet: bool, sentences: bool = False
 ) -> int:
     """Run a suite and show what came of it. Returns the exit code."""
     # SIGTERM ends a run as Ctrl-C does: workers stopped, what was finished kept.
-    signal.signal(signal.SIGTERM, _terminate)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     view = make_view(quiet)
     if json_file is not None:
         check_target(json_file)

@@ -51,6 +51,8 @@ def _speed_outcome(bound: float, comparison: Comparison) -> tuple[GateOutcome, s
         return "inconclusive", "the noise floor is not known: the baseline's second copy was not measured"
     if not speedup.usable or speedup.low <= 0:
         return "invalid", f"the interval {speedup.low} to {speedup.high} is not one of a speedup"
+    if comparison.doubts:
+        return "inconclusive", "; ".join(comparison.doubts)
     digits = digits_apart(2, speedup.low, speedup.high, bound)
     interval = f"{speedup.point:.{digits}f}x ({speedup.low:.{digits}f}x to {speedup.high:.{digits}f}x)"
     noise = 1 + comparison.noise_floor

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,11 +11,14 @@ from typing import Any
 
 from ..errors import InputError, InvalidError
 from ..protocols import Feeds, Outputs, ProfileReport
-from ..records.measurement import Placement
+from ..records.measurement import CacheUse, ColdStart, MemoryUse, OperatorTime, Placement, WarmUp
 from ..records.profile import HardwareProfile, PlacementRule
 from .exchange import read_arrays, write_arrays
 from .process import WorkerProcess
 from .worker import split_sets
+
+_MS = 1e6  # nanoseconds
+_PROFILED_CALLS = 5  # of a slow model; see `Runner.profile_run`
 
 
 def write_inputs(path: Path, sets: Sequence[Feeds]) -> None:
@@ -28,8 +32,41 @@ class LoadedModel:
     def __init__(self, process: WorkerProcess, folder: Path) -> None:
         self._process = process
         self._folder = folder
-        answer = process.request("load")
-        self.placement = Placement.model_validate(answer["placement"])
+        self._loaded = process.request("load")
+        self._first_ns = 0
+        self._call_seconds = 0.0
+        self.placement = Placement.model_validate(self._loaded["placement"])
+
+    def come_up(self, sets: Sequence[Feeds], look_seconds: float) -> WarmUp:
+        """The first inference, and then calls for some `look_seconds`: from which on they are steady.
+
+        Asked first, right after loading, or the first inference is none.
+        """
+        inputs = self._folder / "timed.npz"
+        write_inputs(inputs, sets)
+        self._process.request("read_inputs", inputs=str(inputs))
+        self._first_ns = self._process.request("bind")["first_inference_ns"]
+        # It looks up to three times as long, and makes 12 calls at least.
+        expected = 3 * look_seconds + 16 * self._first_ns / 1e9
+        answer = self._process.request("settle", look_seconds=look_seconds, expected_seconds=expected)
+        return WarmUp.model_validate(answer)
+
+    def memory(self) -> MemoryUse:
+        """The peaks of this process until now."""
+        return MemoryUse.model_validate(self._process.request("memory"))
+
+    def cold_start(self) -> ColdStart:
+        """What it cost to come up, and to create the session once more. Asked last: it closes the first session."""
+        again = self._process.request("load_again")
+        return ColdStart(
+            process_start_ms=self._process.process_start_ns / _MS,
+            import_ms=self._process.import_ns / _MS,
+            session_creation_ms=self._loaded["session_ns"] / _MS,
+            first_inference_ms=self._first_ns / _MS,
+            second_session_creation_ms=again["session_ns"] / _MS,
+            cache=CacheUse.model_validate(self._loaded["cache"]),
+            second_cache=CacheUse.model_validate(again["cache"]),
+        )
 
     def infer(self, sets: Sequence[Feeds]) -> list[Outputs]:
         """One inference for each set of inputs, each within the time limit."""
@@ -38,18 +75,24 @@ class LoadedModel:
     def _infer_one(self, feeds: Feeds) -> Outputs:
         inputs, outputs = self._folder / "inputs.npz", self._folder / "outputs.npz"
         write_inputs(inputs, [feeds])
+        start = time.monotonic()
         self._process.request("infer", inputs=str(inputs), outputs=str(outputs))
+        self._call_seconds = max(self._call_seconds, time.monotonic() - start)
         found = split_sets(read_arrays(outputs))
         if not found:
             raise InvalidError("The model gave no outputs for these inputs")
         return dict(found[0])
 
     def profile(self, feeds: Feeds, *, optimised: bool) -> ProfileReport:
-        """A profiled run in a session apart."""
+        """Profiled runs in a session apart."""
         inputs = self._folder / "profile.npz"
         write_inputs(inputs, [feeds])
-        answer = self._process.request("profile_run", inputs=str(inputs), optimised=optimised)
-        return ProfileReport(answer["provider_ns"], answer["output_shapes"])
+        expected = _PROFILED_CALLS * self._call_seconds
+        answer = self._process.request(
+            "profile_run", inputs=str(inputs), optimised=optimised, expected_seconds=expected
+        )
+        operators = tuple(OperatorTime.model_validate(one) for one in answer["operators"])
+        return ProfileReport(answer["provider_ns"], answer["output_shapes"], operators)
 
 
 @contextmanager

@@ -2,70 +2,48 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
-from typing import TypeVar
 
 import numpy as np
 
-from ..errors import XbenchError
+from ..errors import InvalidError
 from ..machine.cpus import cpu_times, steal_share
-from ..records.measurement import ProcessSet
+from ..records.measurement import ProcessSet, Run
+from ..stats.serving import MAX_PROBES
+from .attempts import Attempts
 from .plan import Entry, MeasurePlan
+from .reloading import measure_in_turns
 from .station import Station
 
-T = TypeVar("T")
+# Process sets that an interval of the highest rate takes at least; and what a search may take of the budget.
+_FEWEST_SEARCHES = 3
+_PATIENCE = 1.5
+
+OnRound = Callable[[float], None]
 
 
-class _Attempts:
-    """Lets each variant fail alone: the first error of one is its reason, and it is left out from there on."""
-
-    def __init__(self) -> None:
-        self.failures: dict[str, str] = {}
-
-    def make(self, label: str, action: Callable[[], T]) -> T | None:
-        if label in self.failures:
-            return None
-        try:
-            return action()
-        except XbenchError as error:
-            self.failures[label] = error.reason
-            return None
-
-
-def measure_set(
-    entries: Sequence[Entry], plan: MeasurePlan, number: int, on_round: Callable[[float], None]
-) -> ProcessSet:
+def measure_set(entries: Sequence[Entry], plan: MeasurePlan, number: int, on_round: OnRound) -> ProcessSet:
     """Measure one process set. A variant that fails is named in `failures`; the others go on.
 
-    All processes start together; from the first load on, one works at a time and the others sleep on their
-    pipes. `on_round` hears, between rounds, how many seconds the set has taken.
+    `on_round` hears, between rounds, how many seconds the set has taken.
     """
-    random = np.random.default_rng([plan.seed, number])
     started, before = time.monotonic(), cpu_times()
-    attempts = _Attempts()
-    with ExitStack() as stack:
-        stations = [Station(entries[index], plan) for index in random.permutation(len(entries))]
-        for station in stations:
-            attempts.make(station.label, partial(station.spawn, stack))
-        for station in stations:
-            attempts.make(station.label, station.make_ready)
-        for station in stations:
-            attempts.make(station.label, station.start)
-            on_round(time.monotonic() - started)
-        setup = time.monotonic() - started
-        for number_of_round in range(_rounds(stations, plan, setup)):
-            for position, index in enumerate(random.permutation(len(stations))):
-                station = stations[index]
-                attempts.make(station.label, partial(station.block, number_of_round, position))
-            on_round(time.monotonic() - started)
-        runs = [attempts.make(station.label, partial(station.finish, number)) for station in stations]
+    random = np.random.default_rng([plan.seed, number])
+    attempts = Attempts()
+
+    def tell() -> None:
+        on_round(time.monotonic() - started)
+
+    measure = _side_by_side if plan.resident else measure_in_turns
+    runs = measure(entries, plan, number, random, attempts, tell)
     return ProcessSet(
         number=number,
-        runs=tuple(sorted((run for run in runs if run is not None), key=lambda run: run.label)),
+        runs=tuple(sorted(runs, key=lambda run: run.label)),
         failures=attempts.failures,
         seconds=time.monotonic() - started,
         steal_share=steal_share(before, cpu_times()),
@@ -73,8 +51,57 @@ def measure_set(
     )
 
 
+def _side_by_side(
+    entries: Sequence[Entry],
+    plan: MeasurePlan,
+    number: int,
+    random: np.random.Generator,
+    attempts: Attempts,
+    tell: Callable[[], None],
+) -> list[Run]:
+    """All processes start together; from the first load on, one works at a time, the others sleep on their pipes."""
+    started = time.monotonic()
+    with ExitStack() as stack:
+        stations = [Station(entries[index], plan, number) for index in random.permutation(len(entries))]
+        for station in stations:
+            attempts.make(station.label, partial(station.spawn, stack))
+        for station in stations:
+            attempts.make(station.label, station.begin)
+        for station in stations:
+            attempts.make(station.label, station.make_ready)
+        for station in stations:
+            attempts.make(station.label, station.start)
+            tell()
+        _require_time_to_search(stations, plan, attempts)
+        for number_of_round in range(_rounds(stations, plan, time.monotonic() - started)):
+            for position, index in enumerate(random.permutation(len(stations))):
+                station = stations[index]
+                attempts.make(station.label, partial(station.block, number_of_round, position))
+            tell()
+        runs = [attempts.make(station.label, station.finish) for station in stations]
+    return [run for run in runs if run is not None]
+
+
+def _require_time_to_search(stations: Sequence[Station], plan: MeasurePlan, attempts: Attempts) -> None:
+    """In the scenario Server: let all fail where the budget cannot hold the search, rather than take far longer."""
+    seconds = _FEWEST_SEARCHES * sum(station.search_seconds for station in stations)
+    if seconds > _PATIENCE * plan.budget_seconds:
+        for station in stations:
+            attempts.make(station.label, partial(_refuse_search, seconds, plan.budget_seconds))
+
+
+def _refuse_search(seconds: float, budget: float) -> None:
+    raise InvalidError(
+        f"The search for the highest rate takes about {seconds:.0f} s, in {_FEWEST_SEARCHES} sets of all variants",
+        f"the budget is {budget:g} s",
+        f"give more time, such as --budget {math.ceil(seconds / 10) * 10}s, or another percentile or objective",
+    )
+
+
 def _rounds(stations: Sequence[Station], plan: MeasurePlan, setup_seconds: float) -> int:
     """Rounds that fit into this set's part of the budget, between the plan's bounds."""
+    if plan.load.scenario == "Server":
+        return MAX_PROBES
     round_seconds = sum(station.block_seconds for station in stations)
     left = plan.budget_seconds / plan.planned_sets - setup_seconds
     if round_seconds <= 0:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..records.load import Load
 from ..records.profile import HardwareProfile
 
 # A call this long has filled its caches again before it ends.
@@ -15,12 +16,14 @@ _SLOW_SECONDS = 0.1
 class Entry:
     """What is measured in a worker of its own: the label of its samples, its variant, and the variant's file.
 
-    The second copy of the baseline has another label and the same variant.
+    The second copy of the baseline has another label and the same variant. `warmup_calls` is how many calls it
+    takes at least until its series is steady, as found before.
     """
 
     label: str
     variant: str
     path: Path
+    warmup_calls: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,9 @@ class MeasurePlan:
 
     A process set starts one fresh process for each variant; in each of its rounds each variant has one block
     of about `block_seconds`. Sets are added until the caller has what it wants or `budget_seconds` are over.
+    `load` says what a block is:
+    calls, queries of several calls, or arrivals at one rate. `resident` is False where the variants do not fit
+    into memory together: then one process lives at a time.
     """
 
     profile: HardwareProfile
@@ -36,6 +42,8 @@ class MeasurePlan:
     budget_seconds: float
     time_limit: float
     seed: int
+    resident: bool = True
+    load: Load = field(default_factory=Load)
     planned_sets: int = 12
     block_seconds: float = 0.01
     block_calls: int = 3

@@ -25,10 +25,13 @@ _START_LIMIT_S = 60.0
 class WorkerProcess:
     """A fresh process with one runner in it. Leaving the context kills it, whatever it is doing.
 
-    Entering starts it, and does not wait for it; the first request does, or `make_ready`.
+    Entering starts it, and does not wait for it; the first request does, or `make_ready`; `begin` has it import
+    its libraries meanwhile.
 
-    `time_limit` (seconds) bounds loading and each other answer; `request` takes more where the work is known
-    to be longer. The process has a session of its own, so that Ctrl-C reaches the parent alone.
+    Once it is ready, `process_start_ns` is how long it took until xbench ran in it, and `import_ns` how long the
+    runner's library took to be imported. `time_limit` (seconds) bounds loading and each other answer; `request`
+    takes more where the work is known to be longer. The process has a session of its own, so that Ctrl-C
+    reaches the parent alone.
     """
 
     def __init__(self, path: Path, label: str, profile: HardwareProfile, time_limit: float) -> None:
@@ -41,13 +44,18 @@ class WorkerProcess:
         self._commands: IO[str] | None = None
         self._answers = -1
         self._buffer = b""
+        self._begun = False
         self._ready = False
+        self._spawned_ns = 0
+        self.process_start_ns = 0
+        self.import_ns = 0
 
     def __enter__(self) -> Self:
         command_read, command_write = os.pipe()
         answer_read, answer_write = os.pipe()
         self._stderr = tempfile.TemporaryFile()
         arguments = [str(command_read), str(answer_write), str(os.getpid())]
+        self._spawned_ns = time.monotonic_ns()
         self._child = subprocess.Popen(
             [sys.executable, "-P", "-m", "xbench.measure.worker", *arguments],
             stdin=subprocess.DEVNULL,
@@ -62,16 +70,23 @@ class WorkerProcess:
         self._answers = answer_read
         return self
 
+    def begin(self) -> None:
+        """Have the process import its libraries. Several may do so at once: nothing is timed yet."""
+        if self._begun:
+            return
+        self._begun = True
+        profile = self.profile.model_dump(mode="json", by_alias=True)
+        self._send({"path": str(self.path), "label": self.label, "profile": profile}, "start")
+
     def make_ready(self) -> None:
-        """Wait until the process has imported its libraries. Several may do so at once: nothing is timed yet."""
+        """Wait until the process has imported its libraries."""
         if self._ready:
             return
-        what = {
-            "path": str(self.path),
-            "label": self.label,
-            "profile": self.profile.model_dump(mode="json", by_alias=True),
-        }
-        self._exchange(what, max(_START_LIMIT_S, self.time_limit), "start")
+        self.begin()
+        answer = self._receive(max(_START_LIMIT_S, self.time_limit), "start")
+        # The worker's clock is this one: CLOCK_MONOTONIC is the same for all processes of a machine.
+        self.process_start_ns = answer["started_ns"] - self._spawned_ns
+        self.import_ns = answer["import_ns"]
         self._ready = True
 
     def __exit__(self, *exc: object) -> None:
@@ -97,10 +112,10 @@ class WorkerProcess:
     def request(self, command: str, *, expected_seconds: float = 0.0, **arguments: Any) -> Message:
         """Have one command done. Raises what the worker raised, or WorkerError if it died or took too long."""
         self.make_ready()
-        message = {"do": command, **arguments}
-        return self._exchange(message, self.time_limit + 3 * expected_seconds, command)
+        self._send({"do": command, **arguments}, command)
+        return self._receive(self.time_limit + 3 * expected_seconds, command)
 
-    def _exchange(self, message: Message, limit: float, what: str) -> Message:
+    def _send(self, message: Message, what: str) -> None:
         if self._commands is None:
             raise WorkerError(f"The worker of {self.label} has ended already")
         try:
@@ -108,6 +123,8 @@ class WorkerProcess:
             self._commands.flush()
         except BrokenPipeError as error:
             raise self._death(what) from error
+
+    def _receive(self, limit: float, what: str) -> Message:
         answer: Message = json.loads(self._read_line(limit, what))
         raise_error(answer)
         return answer

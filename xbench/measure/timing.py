@@ -1,36 +1,46 @@
-"""The loop that takes the time."""
+"""The loop that takes the time of single calls, and what every such loop keeps away from it."""
 
 from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 
 from ..records.measurement import Samples
 
 
+@contextmanager
+def undisturbed() -> Iterator[Callable[[], int]]:
+    """Keep the garbage collector off, since its turn would be counted as the model's time.
+
+    Gives what reads the CPU time of the process since the context began, in nanoseconds.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    began = time.process_time_ns()
+    try:
+        yield lambda: time.process_time_ns() - began
+    finally:
+        if collecting:
+            gc.enable()
+
+
 def time_calls(calls: Sequence[Callable[[], object]], count: int, clock: Callable[[], int]) -> tuple[Samples, int]:
     """Time `count` calls one by one: clock, call, clock, and nothing else between (rule 4 of the design).
 
     `calls` take turns, one for each set of inputs. Returns the durations in nanoseconds, shape (count,), and
-    the CPU time of the process over all of them in nanoseconds. The garbage collector is off meanwhile, since
-    its turn would be counted as the model's time.
+    the CPU time of the process over all of them in nanoseconds.
     """
     durations = [0] * count
     width = len(calls)
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        cpu = time.process_time_ns()
+    with undisturbed() as cpu_since:
         for index in range(count):
             call = calls[index % width]
             start = clock()
             call()
             durations[index] = clock() - start
-        cpu = time.process_time_ns() - cpu
-    finally:
-        if collecting:
-            gc.enable()
+        cpu = cpu_since()
     return np.asarray(durations, dtype=np.int64), cpu

@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,19 +20,19 @@ from typing import IO, Any
 import numpy as np
 
 from ..errors import InvalidError, WorkerError, XbenchError
-from ..machine.memory import peak_mib, reset_peak, resident_mib
 from ..plugins import runner_class
 from ..protocols import Feeds, Runner
-from ..records.measurement import MemoryUse
 from ..records.profile import HardwareProfile
+from ..stats.arrivals import poisson_arrivals
 from .exchange import read_arrays, write_arrays
+from .load import serve_arrivals, sleep_and_spin, time_queries
 from .messages import Message, error_message, send
+from .meters import ConditionsMeter, MemoryMeter, observed
+from .ticking import clock_step, require_fine
 from .timing import time_calls
+from .warming import settle, settled, warm_up
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
-_WARMUP_BLOCKS = 8
-# Two warm-up blocks in a row this close to each other: the start-up transient is over.
-_STEADY = 0.05
 
 
 def _die_with_parent(parent: int) -> None:
@@ -45,13 +46,14 @@ class Worker:
 
     def __init__(self, path: str, label: str, profile: HardwareProfile) -> None:
         kind = runner_class(profile.runner)
+        start = time.monotonic_ns()
         kind.warm_import()
+        self.import_ns = time.monotonic_ns() - start
         self.runner: Runner = kind(Path(path), label, profile)
         self.feeds: list[Feeds] = []
         self.calls: list[Callable[[], object]] = []
-        self.before = resident_mib()
-        self.load_peak = 0.0
-        self.note = ""
+        self.memory_use = MemoryMeter()
+        self.conditions: ConditionsMeter | None = None
 
     def read_inputs(self, inputs: str) -> Message:
         """Read the inputs that will be timed, before the model: what they take is not the model's memory."""
@@ -60,14 +62,25 @@ class Worker:
 
     def load(self) -> Message:
         """Create the session; its time and its peak of memory."""
-        self.before = resident_mib()
-        self.note = reset_peak()
+        self.memory_use.begin()
+        session_ns = self._create()
+        self.memory_use.loaded()
+        placement = self.runner.placement()
+        return {"session_ns": session_ns, "placement": placement.model_dump(), "cache": self._cache()}
+
+    def _create(self) -> int:
         start = self.runner.clock()
         self.runner.load()
-        session_ns = self.runner.clock() - start
-        self.load_peak = peak_mib()
-        self.note = reset_peak() or self.note
-        return {"session_ns": session_ns, "placement": self.runner.placement().model_dump()}
+        return self.runner.clock() - start
+
+    def _cache(self) -> Message:
+        return self.runner.cache_use().model_dump()
+
+    def load_again(self) -> Message:
+        """Create the session once more, after the first was closed: what a warm cache is worth."""
+        self.calls = []
+        self.runner.close()
+        return {"session_ns": self._create(), "cache": self._cache()}
 
     def bind(self) -> Message:
         """Make the timed calls, one for each set of inputs, and make the first inference."""
@@ -75,38 +88,64 @@ class Worker:
         first, _ = time_calls(self.calls, 1, self.runner.clock)
         return {"first_inference_ns": int(first[0])}
 
-    def warm_up(self, seconds: float) -> Message:
-        """Call until two spans in a row of about `seconds` agree, at most eight; all their samples."""
-        samples: list[int] = []
-        previous = 0.0
-        one, _ = time_calls(self.calls, 1, self.runner.clock)
-        calls = max(1, min(100_000, round(seconds * 1e9 / max(1, int(one[0])))))
-        for _ in range(_WARMUP_BLOCKS):
-            span, _ = time_calls(self.calls, calls, self.runner.clock)
-            samples.extend(span.tolist())
-            median = float(np.median(span))
-            if previous and abs(median / previous - 1) < _STEADY:
-                break
-            previous = median
-        return {"warmup_ns": samples, "call_ns": median}
+    def settle(self, look_seconds: float) -> Message:
+        """Find what it takes until the series of calls is steady."""
+        return settle(self.calls, self.runner.clock, round(look_seconds * 1e9)).model_dump()
 
-    def block(self, calls: int, first: int) -> Message:
-        """One block of timed calls; `first` is the set of inputs that it begins with, counted round."""
+    def warm_up(self, seconds: float, calls: int) -> Message:
+        """Call for at least so long and so often; all samples, and how fine the clock is beside a call."""
+        series = warm_up(self.calls, self.runner.clock, calls, round(seconds * 1e9))
+        call_ns = float(np.median(series[len(series) // 2 :]))
+        step = clock_step(self.runner.clock)
+        require_fine(step, call_ns)
+        self.conditions = None if self.runner.simulated else ConditionsMeter(self.runner.device_index)
+        return {
+            "warmup_ns": series.tolist(),
+            "call_ns": call_ns,
+            "settled": settled(series),
+            "clock_tick_ns": step,
+            "energy_reason": self.conditions.energy_reason if self.conditions else "simulated",
+            "notes": self.conditions.notes if self.conditions else (),
+        }
+
+    def block(self, queries: int, first: int, calls_per_query: int) -> Message:
+        """One block of timed queries; `first` is the set of inputs that it begins with, counted round."""
+        calls, clock = self._turned(first), self.runner.clock
+        with observed(self.conditions) as seen:
+            if calls_per_query == 1:
+                samples, cpu_ns = time_calls(calls, queries, clock)
+            else:
+                samples, cpu_ns = time_queries(calls, queries, calls_per_query, clock)
+        return {"samples_ns": samples.tolist(), "cpu_ns": cpu_ns, "conditions": seen.as_message()}
+
+    def serve(
+        self, rate_per_s: float, queries: int, seed: list[int], first: int, objective_ns: int, give_up_after: int
+    ) -> Message:
+        """Serve queries that arrive at random, at this rate; latencies count from the scheduled arrival."""
+        arrivals = poisson_arrivals(rate_per_s, queries, np.random.default_rng(seed))
+        with observed(self.conditions) as seen:
+            served = serve_arrivals(
+                self._turned(first),
+                arrivals,
+                self.runner.clock,
+                self.runner.wait_until or sleep_and_spin,
+                objective_ns=objective_ns,
+                give_up_after=give_up_after,
+            )
+        return {
+            "samples_ns": served.latencies_ns.tolist(),
+            "cpu_ns": served.cpu_ns,
+            "conditions": seen.as_message(),
+        }
+
+    def _turned(self, first: int) -> list[Callable[[], object]]:
+        """The calls, beginning with the one for another set of inputs."""
         turn = first % len(self.calls)
-        order = [*self.calls[turn:], *self.calls[:turn]]
-        samples, cpu_ns = time_calls(order, calls, self.runner.clock)
-        return {"samples_ns": samples.tolist(), "cpu_ns": cpu_ns}
+        return [*self.calls[turn:], *self.calls[:turn]]
 
     def memory(self) -> Message:
         """Peaks while loading and while running, less what was held before the model."""
-        run_peak = None if self.note else max(0.0, peak_mib() - self.before)
-        load_peak = self.load_peak if run_peak is not None else peak_mib()
-        return MemoryUse(
-            before_model_mib=self.before,
-            load_peak_mib=max(0.0, load_peak - self.before),
-            run_peak_mib=run_peak,
-            reason=self.note,
-        ).model_dump()
+        return self.memory_use.use(self.runner.device_index).model_dump()
 
     def infer(self, inputs: str, outputs: str) -> Message:
         """One inference for each set of inputs in a file; the outputs into another."""
@@ -117,10 +156,14 @@ class Worker:
         return {}
 
     def profile_run(self, inputs: str, optimised: bool) -> Message:
-        """A profiled run apart from the timed ones."""
+        """Profiled runs apart from the timed ones."""
         feed = split_sets(read_arrays(Path(inputs)))[0]
         report = self.runner.profile_run(feed, optimised=optimised)
-        return {"provider_ns": report.provider_ns, "output_shapes": report.output_shapes}
+        return {
+            "provider_ns": report.provider_ns,
+            "output_shapes": report.output_shapes,
+            "operators": [one.model_dump() for one in report.operators],
+        }
 
 
 def split_sets(arrays: dict[str, Any]) -> list[Feeds]:
@@ -132,7 +175,21 @@ def split_sets(arrays: dict[str, Any]) -> list[Feeds]:
     return [sets[index] for index in sorted(sets)]
 
 
-_COMMANDS = frozenset({"read_inputs", "load", "bind", "warm_up", "block", "memory", "infer", "profile_run"})
+_COMMANDS = frozenset(
+    {
+        "read_inputs",
+        "load",
+        "load_again",
+        "bind",
+        "settle",
+        "warm_up",
+        "block",
+        "serve",
+        "memory",
+        "infer",
+        "profile_run",
+    }
+)
 
 
 def _answer(worker: Worker, message: Message) -> Message:
@@ -143,8 +200,11 @@ def _answer(worker: Worker, message: Message) -> Message:
     return answer
 
 
-def serve(commands: IO[str], answers: IO[str]) -> None:
-    """Answer until the parent closes its end. An error of xbench's is an answer; another one ends the process."""
+def serve(commands: IO[str], answers: IO[str], started_ns: int) -> None:
+    """Answer until the parent closes its end. An error of xbench's is an answer; another one ends the process.
+
+    `started_ns` of the monotonic clock is when xbench was up in this process.
+    """
     worker: Worker | None = None
     with ExitStack() as stack:
         for line in commands:
@@ -154,7 +214,7 @@ def serve(commands: IO[str], answers: IO[str]) -> None:
                     profile = HardwareProfile.model_validate(message["profile"])
                     worker = Worker(message["path"], message["label"], profile)
                     stack.enter_context(worker.runner)
-                    send(answers, {})
+                    send(answers, {"started_ns": started_ns, "import_ns": worker.import_ns})
                 else:
                     send(answers, _answer(worker, message))
             except XbenchError as error:
@@ -165,10 +225,11 @@ def serve(commands: IO[str], answers: IO[str]) -> None:
 
 def main() -> None:
     """Take the two pipes and the parent's process number from the command line, and serve."""
+    started_ns = time.monotonic_ns()
     read_fd, write_fd, parent = (int(argument) for argument in sys.argv[1:4])
     _die_with_parent(parent)
     with os.fdopen(read_fd) as commands, os.fdopen(write_fd, "w") as answers:
-        serve(commands, answers)
+        serve(commands, answers, started_ns)
 
 
 if __name__ == "__main__":

@@ -48,6 +48,7 @@ def _layer(weight: Weight) -> LayerAudit:
         zeros=int(weight.nonzero.size - np.count_nonzero(weight.nonzero)),
         zero_outputs=int(np.count_nonzero(~rows.any(axis=(1, 2)))),
         valid_2_4=_valid_2_4(rows),
+        dtype=weight.constant.dtype,
     )
 
 

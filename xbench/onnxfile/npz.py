@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
@@ -38,6 +39,24 @@ def load_inputs(path: Path, signature: Signature) -> dict[str, Array]:
         found = "it is not an .npz file, or it is damaged"
         raise InputError(_asked(path), found, "write it with numpy.savez(file, NAME=array, ...)") from error
     return {spec.name: _checked(path, spec, arrays[spec.name]) for spec in signature.inputs}
+
+
+def load_sets(files: Sequence[Path], signature: Signature) -> list[dict[str, Array]]:
+    """One set of inputs from each file, all of the same shapes. Raises InputError as `load_inputs` does.
+
+    Sets of different shapes would be different amounts of work: those are workloads of their own.
+    """
+    sets = [load_inputs(file, signature) for file in files]
+    for file, feeds in zip(files, sets, strict=True):
+        for name, array in feeds.items():
+            first = sets[0][name].shape
+            if array.shape != first:
+                raise InputError(
+                    f"{file.name} cannot take turns with {files[0].name}",
+                    f"its input {name!r} has shape {shape_text(array.shape)}, and there it has {shape_text(first)}",
+                    "compare each shape by itself",
+                )
+    return sets
 
 
 def _asked(path: Path, name: str | None = None) -> str:

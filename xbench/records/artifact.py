@@ -31,7 +31,7 @@ class LayerAudit(Record):
 
     `zero_outputs` counts output channels (neurons) whose weights are all zero. `valid_2_4`: in each group
     of four consecutive weights along the reduced axis at least two are zero; None where that axis is not
-    a multiple of four.
+    a multiple of four. `dtype` is that of the weight as it is stored; empty in older records.
     """
 
     node: str
@@ -42,6 +42,7 @@ class LayerAudit(Record):
     zeros: int
     zero_outputs: int
     valid_2_4: bool | None
+    dtype: str = ""
 
 
 class SparsityAudit(Record):
@@ -60,6 +61,14 @@ class SparsityAudit(Record):
     def sparsity(self) -> float:
         """The share of zeros among the weights, 0 to 1; 0 for a file without weights."""
         return self.zeros / self.elements if self.elements else 0.0
+
+    @property
+    def precision(self) -> str:
+        """The dtype that holds most of the weights; empty where there are none, or in an older record."""
+        elements: dict[str, int] = {}
+        for layer in self.layers:
+            elements[layer.dtype] = elements.get(layer.dtype, 0) + layer.elements
+        return max(elements, key=lambda dtype: elements[dtype], default="")
 
 
 class PruneReport(Record):

@@ -19,9 +19,10 @@ class Comparison(Record):
     times are scripted, by a runner for tests.
 
     `disturbed_share` is the share of rounds in which one of the two blocks was disturbed, and
-    `undisturbed_speedup` the estimate without those: a check, never the figure that is shown. `seconds_to_settle`
-    is about how long measuring would take to decide an inconclusive comparison. `cautions` tell what else than
-    pruning the speedup may come from.
+    `undisturbed_speedup` the estimate without those: a check, never the figure that is shown. `doubts` are
+    reasons to decide nothing, whatever the interval says. `seconds_to_settle` is about how much longer measuring
+    would have to go on to decide an inconclusive comparison. `cautions` tell what else than pruning the speedup
+    may come from.
     """
 
     baseline: str
@@ -40,6 +41,7 @@ class Comparison(Record):
     disturbed_share: float | None = None
     undisturbed_speedup: Estimate | None = None
     seconds_to_settle: float | None = None
+    doubts: tuple[str, ...] = ()
     cautions: tuple[str, ...] = ()
 
 

@@ -19,18 +19,34 @@ class MemoryUse(Record):
     """Peak memory of a fresh process, less what it held before the model was loaded; MiB.
 
     The peak while running is None where the kernel does not let the peak be reset (`reason` says so); then
-    `load_peak_mib` holds the peak of both.
+    `load_peak_mib` holds the peak of both. `device_mib` is the device's memory that the process held at its
+    end; None where it cannot be had, and `device_reason` says why.
     """
 
     before_model_mib: float
     load_peak_mib: float
     run_peak_mib: float | None
     reason: str = ""
+    device_mib: float | None = None
+    device_reason: str = ""
 
     @property
     def peak_mib(self) -> float:
         """The higher of the two peaks: what a deployment has to have free."""
         return max(self.load_peak_mib, self.run_peak_mib or 0.0)
+
+
+class WarmUp(Record):
+    """What a process needs before its series of calls is steady, found apart from the timed processes.
+
+    `calls` is the index of the first call of the steady tail among the `tried` ones. Where `settled` is
+    False, `reason` says what the series does instead.
+    """
+
+    calls: int
+    tried: int
+    settled: bool
+    reason: str = ""
 
 
 class CacheUse(Record):
@@ -128,7 +144,10 @@ class Run:
     """All that one process measured of one variant. Frozen.
 
     `settled` tells whether the warm-up ended in a steady state, `clock_tick_ns` the smallest step of the clock;
-    None in records of schema `xbench.samples/1`.
+    None where that could not be told, and in records of schema `xbench.samples/1`. `energy_reason` says why the
+    conditions of the blocks hold no energy, and `notes` what else of them cannot be had here. Where variants do
+    not fit into memory together, a run is made of two processes, one after the other; what it cost to start is
+    that of the first.
     """
 
     label: str
@@ -141,6 +160,8 @@ class Run:
     placement: Placement
     settled: bool | None = None
     clock_tick_ns: int | None = None
+    energy_reason: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,10 +209,13 @@ class CaseSummary(Record):
     None where there are too few of them for one. A higher percentile is None below LoadGen's floor of samples
     (rule 9 of the design), and `percentile_note` says what it needs.
 
-    `device_memory_mib`, `energy_per_inference_j` (joules) and `cost_per_million_inferences` (in the profile's
-    currency) are None where they cannot be had, and their notes say why. `max_rate_per_s` is that of the scenario
-    Server. `unsettled_processes` never reached a steady state while warming up; `drift` is how much faster the
-    last third of a process's rounds is than the first (1.0: not at all); `shape_note` tells of two modes.
+    `device_memory_mib`, `energy_per_inference_j` (joules) and `cost_per_million_inferences` (of one sample each,
+    in the profile's currency) are None where they cannot be had, and their notes say why. In the scenario Server
+    throughput is the highest rate that holds the objective, `max_rate_per_s` that rate in queries, and latencies
+    are those of the highest rate that was tried and held; both are None where none was found.
+    `unsettled_processes` never reached a steady state while warming up; `drift` is how much faster the last third
+    of a process's rounds is than the first (1.0: not at all); `shape_note` tells of two modes, and of times that
+    depend on what is fed.
     """
 
     samples: int
@@ -206,7 +230,7 @@ class CaseSummary(Record):
     latency_p99_low_ms: float | None = None
     latency_p99_high_ms: float | None = None
     percentile_note: str = ""
-    throughput_samples_per_s: float
+    throughput_samples_per_s: float | None
     cpu_time_per_call_ms: float
     session_creation_ms: float
     first_inference_ms: float

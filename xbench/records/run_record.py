@@ -11,7 +11,8 @@ from .base import Record
 from .comparison import CaseResult, Comparison, GateVerdict
 from .estimate import GateOutcome
 from .fingerprint import Fingerprint
-from .measurement import ColdStart, OperatorTime
+from .load import Load
+from .measurement import ColdStart, OperatorTime, WarmUp
 from .profile import Availability, HardwareProfile
 from .quality import QualityResult
 
@@ -49,7 +50,8 @@ class GroupState(Record):
     `inputs` tells in words what was fed, `inputs_sha256` is its digest. `stopped` is `precision`, `budget`
     or `failed`; empty while measuring goes on. `precision` and `budget_seconds` are what was asked for.
     `schedule` is `interleaved`, or `reloaded` where the variants do not fit into memory together. `cautions`,
-    `cold_starts` and `operators` are by variant.
+    `warmups`, `cold_starts` and `operators` are by variant. `input_sets` of inputs took
+    turns; `cpus` is how many the machine has, over which steal is counted.
     """
 
     hardware: str
@@ -61,8 +63,11 @@ class GroupState(Record):
     sets: int = 0
     seconds: float = 0.0
     stopped: str = ""
-    scenario: str = "SingleStream"
-    schedule: str = "interleaved"
+    load: Load = Load()
+    schedule: Literal["interleaved", "reloaded"] = "interleaved"
+    input_sets: int = 1
+    cpus: int = 1
+    cost_per_hour: float | None = None
     precision: float | None = None
     budget_seconds: float | None = None
     noise_floor: float | None = None
@@ -74,6 +79,7 @@ class GroupState(Record):
     output_differences: dict[str, float] = {}
     placements: dict[str, dict[str, float]] = {}
     cautions: dict[str, tuple[str, ...]] = {}
+    warmups: dict[str, WarmUp] = {}
     cold_starts: dict[str, ColdStart] = {}
     operators: dict[str, tuple[OperatorTime, ...]] = {}
     cases: tuple[CaseResult, ...] = ()

@@ -33,6 +33,7 @@ def as_data(record: RunRecord) -> dict[str, Any]:
         ],
         "variants": [variant.model_dump() for variant in record.variants],
         "comparisons": [_comparison(group, c) for group in record.groups for c in group.comparisons],
+        "operators": {f"{g.hardware}/{g.workload}": _operators(g) for g in record.groups},
         "quality": [result.model_dump() for result in record.quality],
         "verdicts": [verdict.model_dump() for verdict in record.verdicts],
         "stage_seconds": record.stage_seconds,
@@ -52,7 +53,8 @@ def _finite(value: Any) -> Any:
 def _comparison(group: GroupState, comparison: Comparison) -> dict[str, Any]:
     summaries = {case.variant: case.summary for case in group.cases if case.summary is not None}
     measured = (comparison.baseline, comparison.candidate)
-    invalid = {"speedup": None, "cpu_time_speedup": None} if comparison.verdict == "invalid" else {}
+    hidden = ("speedup", "cpu_time_speedup", "undisturbed_speedup")
+    invalid = dict.fromkeys(hidden) if comparison.verdict == "invalid" else {}
     return {
         **comparison.model_dump(),
         **invalid,
@@ -60,3 +62,8 @@ def _comparison(group: GroupState, comparison: Comparison) -> dict[str, Any]:
         "inputs": list(group.inputs),
         "measurements": {name: summaries[name].model_dump() for name in measured if name in summaries},
     }
+
+
+def _operators(group: GroupState) -> dict[str, list[dict[str, Any]]]:
+    """Profiled kernel times of one inference by variant, the longest first."""
+    return {name: [time.model_dump() for time in times] for name, times in group.operators.items()}

@@ -10,6 +10,7 @@ from ..gate.deciding import worst
 from ..records.artifact import Artifact
 from ..records.comparison import Comparison
 from ..records.estimate import digits_apart
+from ..records.load import Load
 from ..records.measurement import CaseSummary, Placement
 from ..records.quality import QualityResult
 from ..records.run_record import DeviceState, GroupState, RunRecord, VariantState
@@ -23,6 +24,7 @@ _FIGURES = (
     "sparsity",
     "ideal speedup",
     "speedup (95 %)",
+    "by CPU time",
     "p50 ms",
     "samples/s",
     "peak MiB",
@@ -94,7 +96,7 @@ def _remarks(group: GroupState, baseline: str) -> tuple[str, ...]:
         "failed": "stopped because nothing was left to compare",
     }.get(group.stopped, "not finished")
     first = (
-        f"workload {group.workload}; baseline {baseline}; noise floor (A/A) {floor}; "
+        f"workload {group.workload}{_scenario(group.load)}; baseline {baseline}; noise floor (A/A) {floor}; "
         f"{group.sets} process {'set' if group.sets == 1 else 'sets'} in {group.seconds:.0f} s, {stopped}"
     )
     steal = group.steal_share or 0.0
@@ -102,7 +104,31 @@ def _remarks(group: GroupState, baseline: str) -> tuple[str, ...]:
     where = next((c.summary.placement for c in group.cases if c.variant == baseline and c.summary), None)
     placed = (f"placed: {_placement(where)}",) if where is not None else ()
     unknown = (f"ideal speedup of {name} not known: {note}" for name, note in group.ideal_notes.items())
-    return first, "fed: " + "; ".join(group.inputs), *placed, *taken, *unknown
+    turns = () if group.schedule == "interleaved" else ("loaded in turns (ABBA): they do not fit in memory together",)
+    return first, _fed(group), *placed, *turns, *taken, *unknown, *_cautions(group)
+
+
+def _scenario(load: Load) -> str:
+    """What is put on the model, where it is not one call after the other; and what the figures then are."""
+    if load.scenario == "MultiStream":
+        return f" (MultiStream: queries of {load.calls_per_query} calls, and p50 is theirs)"
+    if load.scenario == "Offline":
+        return " (Offline: the speedup is that of whole blocks)"
+    if load.scenario == "Server":
+        within = f"p{load.percentile * 100:g} within {load.objective_ns / 1e6:g} ms"
+        return f" (Server: {within}; samples/s and speedup are of the highest rate that holds it)"
+    return ""
+
+
+def _fed(group: GroupState) -> str:
+    sets = f" ({group.input_sets} sets of them take turns)" if group.input_sets > 1 else ""
+    return "fed: " + "; ".join(group.inputs) + sets
+
+
+def _cautions(group: GroupState) -> Iterator[str]:
+    """What else than pruning a speedup may come from."""
+    for comparison in group.comparisons:
+        yield from (f"caution, {comparison.candidate}: {line}" for line in comparison.cautions)
 
 
 def _placement(where: Placement) -> str:
@@ -118,6 +144,7 @@ def _row(record: RunRecord, group: GroupState, state: VariantState, metric: str 
     summary = next((c.summary for c in group.cases if c.variant == state.name), None)
     base = next(v.artifact for v in record.variants if v.baseline)
     cells = [state.name, _sparsity(artifact, base), _ideal(state, comparison), _speedup(state, comparison)]
+    cells.append(_by_cpu_time(state, comparison))
     cells += _figures(summary)
     cells.append(_size(artifact))
     if metric:
@@ -168,12 +195,20 @@ def _speedup(state: VariantState, comparison: Comparison | None) -> str:
     return NOTHING if comparison is None else speedup_text(comparison)
 
 
+def _by_cpu_time(state: VariantState, comparison: Comparison | None) -> str:
+    """The ratio of CPU times: it holds where others take the CPU away, and tells where a speedup is parallelism."""
+    if state.baseline:
+        return "1"
+    one = None if comparison is None or comparison.verdict == "invalid" else comparison.cpu_time_speedup
+    return NOTHING if one is None else f"{one.point:.2f}x"
+
+
 def _figures(summary: CaseSummary | None) -> list[str]:
     if summary is None:
         return [NOTHING, NOTHING, NOTHING]
     return [
         three_figures(summary.latency_p50_ms),
-        three_figures(summary.throughput_samples_per_s),
+        NOTHING if summary.throughput_samples_per_s is None else three_figures(summary.throughput_samples_per_s),
         f"{summary.peak_memory_mib:.0f}",
     ]
 

@@ -12,6 +12,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from ..records.run_record import RunRecord
+from .details import detail_lines, detail_tables
 from .rows import NOTHING, Table, tables
 from .text import visible
 from .words import closing_lines
@@ -31,13 +32,15 @@ _WRAPPING = {"variant": 12, "sparsity": 8, "state": 12, "reason": 30, "remedy": 
 _ANY_WIDTH = 10_000
 
 
-def render(record: RunRecord, console: Console) -> None:
-    """Print all tables, then the gate's verdict."""
-    for table in tables(record):
+def render(record: RunRecord, console: Console, details: bool = False) -> None:
+    """Print all tables, with `details` those that only an engineer asks for, then the gate's verdict."""
+    for table in [*tables(record), *(detail_tables(record) if details else ())]:
         _print_table(table, console)
         for line in table.remarks:
             console.print(Text(visible(line), style="dim"))
         console.print()
+    for line in detail_lines(record) if details else ():
+        console.print(Text(visible(line)))
     for line in closing_lines(record):
         console.print(Text(visible(line), style="bold"))
 
@@ -77,7 +80,7 @@ def _rich(table: Table) -> RichTable:
         wraps = column in _WRAPPING
         widest = max(cell_len(visible(text)) for text in (column, *(row[index] for row in table.rows)))
         least = _WRAPPING[column] if wraps else widest
-        shown.add_column(Text(column), no_wrap=not wraps, min_width=least, overflow="fold")
+        shown.add_column(Text(visible(column)), no_wrap=not wraps, min_width=least, overflow="fold")
     for row in table.rows:
         shown.add_row(*(_cell(text) for text in row))
     return shown
@@ -91,7 +94,7 @@ def _print_paragraphs(table: Table, console: Console) -> None:
         console.print(Text(visible(name), style="bold"))
         for column, cell in zip(table.columns[1:], cells, strict=True):
             if cell and cell != NOTHING:
-                console.print(Padding(Text(f"{column}: ").append(_cell(cell)), (0, 0, 0, 2), expand=False))
+                console.print(Padding(Text(f"{visible(column)}: ").append(_cell(cell)), (0, 0, 0, 2), expand=False))
 
 
 def _title(table: Table) -> Text:

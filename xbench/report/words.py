@@ -58,6 +58,7 @@ def sentence(comparison: Comparison) -> str:
         parts.append("outputs are equal" if difference == 0 else f"outputs differ by at most {difference:.1e}")
     if comparison.noise_floor is not None:
         parts.append(f"noise floor {comparison.noise_floor * 100:.1f} %")
+    parts.extend(f"caution: {line}" for line in comparison.cautions)
     if comparison.verdict == "inconclusive":
         return f"{pair}: inconclusive: {'; '.join((*comparison.reasons, *parts[1:]))}"
     return "; ".join(parts)

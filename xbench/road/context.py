@@ -25,7 +25,7 @@ class RunOptions:
     trusted: bool = False
     resume: bool = False
     profile_folders: tuple[Path, ...] = ()
-    inputs: Path | None = None
+    inputs: tuple[Path, ...] = ()
 
 
 def reference_profile() -> HardwareProfile:

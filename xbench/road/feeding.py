@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..errors import InputError
 from ..onnxfile.axes import BATCH
-from ..onnxfile.inputs import load_inputs, make_inputs, plan_inputs
+from ..onnxfile.inputs import make_inputs, plan_inputs
+from ..onnxfile.npz import load_sets
 from ..onnxfile.opening import open_model
 from ..onnxfile.plan import InputPlan
 from ..protocols import Feeds
 from ..records.artifact import Artifact
+from ..records.load import Load
 from ..suite.model import WorkloadSpec
 
 # Sets of inputs that take turns: none is always in the cache, and none is all that was tried.
@@ -45,20 +48,21 @@ class Feeding:
         return digest.hexdigest()
 
 
-def feeding(baseline: Artifact, workload: WorkloadSpec, own: Path | None, seed: int) -> Feeding:
+def feeding(baseline: Artifact, workload: WorkloadSpec, own: Sequence[Path], seed: int) -> Feeding:
     """The inputs of a workload. Raises InputError that names the input and the option that gives it."""
-    if own is not None:
-        arrays = load_inputs(own, baseline.signature)
-        lines = tuple(f"{name}: {'x'.join(map(str, a.shape))} from {own.name}" for name, a in arrays.items())
-        first = next(iter(arrays.values()))
-        return Feeding([arrays], lines, first.shape[0] if first.ndim > 1 else 1)
+    if own:
+        sets = load_sets(own, baseline.signature)
+        names = ", ".join(file.name for file in own)
+        lines = tuple(f"{name}: {'x'.join(map(str, a.shape))} from {names}" for name, a in sets[0].items())
+        first = next(iter(sets[0].values()))
+        return Feeding(sets, lines, first.shape[0] if first.ndim > 1 else 1)
     model = open_model(Path(baseline.path), load_external=False)
     plan = plan_inputs(model, workload.shapes, workload.batch, workload.axes)
     first_set = make_inputs(plan, seed)
     size = sum(array.nbytes for array in first_set.values())
     count = SETS if size <= _MANY_BYTES else 1
-    sets = [first_set, *(make_inputs(plan, seed + i) for i in range(1, count))]
-    return Feeding(sets, plan.describe(), _batch(plan, workload))
+    made = [first_set, *(make_inputs(plan, seed + i) for i in range(1, count))]
+    return Feeding(made, plan.describe(), _batch(plan, workload))
 
 
 def _batch(plan: InputPlan, workload: WorkloadSpec) -> int:
@@ -71,3 +75,17 @@ def _batch(plan: InputPlan, workload: WorkloadSpec) -> int:
         return workload.batch
     shape = plan.inputs[0].shape
     return shape[0] if len(shape) > 1 else 1
+
+
+def load_of(workload: WorkloadSpec, batch: int) -> Load:
+    """The load of a workload whose inputs hold `batch` samples. Raises InputError where queries come out uneven."""
+    try:
+        calls_per_query = workload.calls_per_query(batch)
+    except ValueError as error:
+        raise InputError(f"The workload {workload.name!r} cannot be measured", str(error)) from error
+    return Load(
+        scenario=workload.scenario,
+        calls_per_query=calls_per_query,
+        objective_ns=round((workload.latency_objective or 0.0) * 1e9),
+        percentile=workload.latency_percentile,
+    )

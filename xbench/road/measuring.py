@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ..analysis.comparing import aa_label, all_estimates, analyse
-from ..errors import InvalidError
+from ..analysis.comparing import all_estimates, analyse
+from ..analysis.estimating import aa_label
+from ..errors import InvalidError, XbenchError
 from ..machine.turns import alone_on_the_machine
 from ..measure.inspection import write_inputs
 from ..measure.interleave import measure_set
 from ..measure.plan import Entry, MeasurePlan
-from ..plugins import runner_class
 from ..records.artifact import Artifact
 from ..records.measurement import ProcessSet
 from ..records.profile import HardwareProfile
@@ -20,8 +21,9 @@ from ..records.run_record import GroupState, RunRecord
 from ..stats.stopping import enough
 from ..suite.model import WorkloadSpec
 from .context import Context
-from .feeding import Feeding, feeding
-from .proving import ideal_speedup, largest_difference, prove_all
+from .feeding import Feeding, feeding, load_of
+from .grouping import proven_group
+from .sealing import require_unchanged
 
 STAGE = "measure"
 # Fewer process sets than this may not stop by precision: simulated, the interval then covers too little.
@@ -41,8 +43,10 @@ def measure(context: Context, record: RunRecord) -> RunRecord:
     artifact = next(state.artifact for state in record.variants if state.baseline)
     assert artifact is not None  # noqa: S101 - a run whose baseline cannot be made has ended before
     seed = context.loaded.suite.measure.seed
-    # Whatever cannot be fed is told before anything is timed.
+    # Whatever cannot be fed, or put on the model as its scenario wants it, is told before anything is timed.
     fed = {w.name: feeding(artifact, w, context.options.inputs, seed) for w in context.loaded.suite.workloads}
+    for workload in context.loaded.suite.workloads:
+        load_of(workload, fed[workload.name].batch)
     for index, (profile, workload) in enumerate(groups):
         known = record.group(profile.name, workload.name)
         if known is None or not known.stopped:
@@ -64,7 +68,7 @@ def _measure_group(
     if group is None:
         for line in fed.lines:
             context.journey.note(f"input {line}")
-        group = _proven(context, record.baseline, artifacts, profile, workload, fed)
+        group = proven_group(context, record.baseline, artifacts, profile, workload, fed)
         record = _saved(context, record, group)
     elif group.inputs_sha256 != fed.sha256:
         raise InvalidError(
@@ -80,40 +84,10 @@ def _measure_group(
             budget_seconds=context.budget,
             time_limit=context.time_limit,
             seed=suite.measure.seed,
+            resident=group.schedule == "interleaved",
+            load=group.load,
         )
         return _add_sets(context, record, index, group, artifacts, plan)
-
-
-def _proven(
-    context: Context,
-    baseline: str,
-    artifacts: Mapping[str, Artifact],
-    profile: HardwareProfile,
-    workload: WorkloadSpec,
-    fed: Feeding,
-) -> GroupState:
-    """A new group: what was proven of each variant, before anything is timed."""
-    proofs, failures = prove_all(context, artifacts, baseline, profile, fed)
-    base = proofs.get(baseline)
-    candidates = {} if base is None else {n: p for n, p in proofs.items() if n != baseline}
-    ideals = {n: ideal_speedup(base, p) for n, p in candidates.items() if base is not None}
-    differences = {n: largest_difference(base.outputs, p.outputs) for n, p in candidates.items() if base is not None}
-    shares = {name: proof.time_share for name, proof in proofs.items()}
-    if base is not None:
-        shares[aa_label(baseline)] = base.time_share
-    return GroupState(
-        hardware=profile.name,
-        workload=workload.name,
-        batch=fed.batch,
-        inputs=fed.lines,
-        inputs_sha256=fed.sha256,
-        simulated=runner_class(profile.runner).simulated,
-        failures=failures,
-        ideal_speedups={name: ideal for name, (ideal, _) in ideals.items()},
-        ideal_notes={name: note for name, (_, note) in ideals.items() if note},
-        output_differences={name: value for name, value in differences.items() if value is not None},
-        placements=shares,
-    )
 
 
 def _add_sets(
@@ -134,6 +108,8 @@ def _add_sets(
     context.journey.begin(STAGE, f"{plan.profile.name}, {group.workload}")
     while True:
         stopped = _stop(group, sets, baseline, candidates, context)
+        if stopped:
+            group = _sealed(group, artifacts)
         group = group.model_copy(
             update={"sets": len(sets), "seconds": sum(one.seconds for one in sets), "stopped": stopped}
         )
@@ -166,10 +142,27 @@ def _entries(
     """The baseline, its second copy (rule 3), and the candidates that have not failed."""
     labels = {baseline: baseline, aa_label(baseline): baseline, **{name: name for name in candidates}}
     return [
-        Entry(label, variant, Path(artifacts[variant].path))
+        Entry(label, variant, Path(artifacts[variant].path), _warmup_calls(group, variant))
         for label, variant in labels.items()
         if label not in group.failures
     ]
+
+
+def _warmup_calls(group: GroupState, variant: str) -> int:
+    """Half as many again as were found to be needed: processes differ."""
+    found = group.warmups.get(variant)
+    return 0 if found is None else found.calls + math.ceil(found.calls / 2)
+
+
+def _sealed(group: GroupState, artifacts: Mapping[str, Artifact]) -> GroupState:
+    """After the last timed call: a file that was swapped meanwhile makes its variant invalid."""
+    failures = dict(group.failures)
+    for name, artifact in artifacts.items():
+        try:
+            require_unchanged(artifact)
+        except XbenchError as error:
+            failures.setdefault(name, error.reason)
+    return group.model_copy(update={"failures": failures})
 
 
 def _stop(
@@ -180,7 +173,7 @@ def _stop(
     if baseline in group.failures or aa_label(baseline) in group.failures or (candidates and not working):
         return "failed"
     if len(sets) >= MIN_SETS:
-        estimates = all_estimates(sets, baseline, working, context.loaded.suite.measure.seed)
+        estimates = all_estimates(group, sets, baseline, working, context.loaded.suite.measure.seed)
         if len(estimates) == len(working) + 1 and enough(estimates, context.precision):
             return "precision"
     if not sets:

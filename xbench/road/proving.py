@@ -11,6 +11,7 @@ import numpy as np
 
 from ..artifacts.parity import comparable, parity, require_finite, require_parity
 from ..errors import InputError, XbenchError
+from ..machine.turns import alone_on_the_machine
 from ..measure.inspection import LoadedModel, check_placement, loaded
 from ..onnxfile.compute import graph_cost
 from ..onnxfile.inference import infer_shapes
@@ -19,44 +20,64 @@ from ..plugins import runner_class
 from ..protocols import Outputs
 from ..records.artifact import Artifact
 from ..records.compute import ComputeCost
+from ..records.measurement import ColdStart, OperatorTime, WarmUp
 from ..records.profile import HardwareProfile
+from .cautioning import require_something
 from .context import Context
 from .feeding import Feeding
+from .sealing import require_unchanged
 
 STAGE = "prove"
 
 
+# How long a variant is called, on the clock on the wall, to see when its series of calls is steady.
+_SETTLE_SECONDS = 1.0
+
+
 @dataclass(frozen=True)
 class Proof:
-    """A variant's outputs, the share of time of each provider, and its cost; `note` tells why there is none."""
+    """What is known of a variant on a device before it is timed.
+
+    `note` tells why there is no `cost`. `memory_mib` is the peak that its process held, all in all. `operators`
+    are empty where their times cannot be told apart.
+    """
 
     outputs: Sequence[Outputs]
     time_share: dict[str, float]
     cost: ComputeCost | None
-    note: str = ""
+    note: str
+    warmup: WarmUp
+    cold_start: ColdStart
+    memory_mib: float
+    operators: tuple[OperatorTime, ...]
 
 
 def prove(context: Context, artifact: Artifact, profile: HardwareProfile, feeding: Feeding) -> Proof:
     """Run a variant on the reference and on the device with all inputs that will be timed, apart from that.
 
-    Raises InvalidError for NaN or infinity, outputs that differ from the reference beyond the precision's
-    tolerance, and a placement below the profile's threshold.
+    Raises InvalidError for a file that is not the one that was described, NaN or infinity, outputs that differ
+    from the reference beyond the precision's tolerance, and a placement below the profile's threshold.
     """
+    require_unchanged(artifact)
     path = Path(artifact.path)
     if runner_class(profile.runner).simulated:
-        with loaded(path, artifact.variant, profile, context.time_limit) as model:
-            found = model.infer(feeding.sets)
-            _all_finite(found, artifact.variant)
-            return Proof(found, _placed(model, feeding, profile), None, "simulated: nothing is computed")
-    with loaded(path, artifact.variant, context.reference, context.time_limit) as model:
-        references = model.infer(feeding.sets)
-        _all_finite(references, artifact.variant)
-        cost, note = _cost(artifact, feeding, model)
+        references, cost, note = None, None, "simulated: nothing is computed"
+    else:
+        with loaded(path, artifact.variant, context.reference, context.time_limit) as model:
+            references = model.infer(feeding.sets)
+            _all_finite(references, artifact.variant)
+            cost, note = _cost(artifact, feeding, model)
     with loaded(path, artifact.variant, profile, context.time_limit) as model:
+        warmup = model.come_up(feeding.sets, _SETTLE_SECONDS)
         found = model.infer(feeding.sets)
-        result = parity(references, found, profile.precision, artifact.variant)
-        require_parity(result, f"{artifact.variant} on {profile.name}", "the CPU without optimisations")
-        return Proof(found, _placed(model, feeding, profile), cost, note)
+        _all_finite(found, artifact.variant)
+        if references is not None:
+            result = parity(references, found, profile.precision, artifact.variant)
+            require_parity(result, f"{artifact.variant} on {profile.name}", "the CPU without optimisations")
+        memory = model.memory()
+        shares, operators = _placed(model, feeding, profile)
+        cold = model.cold_start()
+    return Proof(found, shares, cost, note, warmup, cold, memory.before_model_mib + memory.peak_mib, operators)
 
 
 def _all_finite(found: Sequence[Outputs], whose: str) -> None:
@@ -64,9 +85,13 @@ def _all_finite(found: Sequence[Outputs], whose: str) -> None:
         require_finite(outputs, whose)
 
 
-def _placed(model: LoadedModel, feeding: Feeding, profile: HardwareProfile) -> dict[str, float]:
-    report = model.profile(feeding.sets[0], optimised=True)
-    return check_placement(model.placement, report.provider_ns, profile).time_share
+def _placed(
+    model: LoadedModel, feeding: Feeding, profile: HardwareProfile
+) -> tuple[dict[str, float], tuple[OperatorTime, ...]]:
+    """Shares of time by provider, and times by operator; profiled while no other xbench of this user times."""
+    with alone_on_the_machine():
+        report = model.profile(feeding.sets[0], optimised=True)
+    return check_placement(model.placement, report.provider_ns, profile).time_share, report.operators
 
 
 def _cost(artifact: Artifact, feeding: Feeding, model: LoadedModel) -> tuple[ComputeCost | None, str]:
@@ -132,7 +157,10 @@ def prove_all(
             break
         context.journey.begin(STAGE, f"{name} on {profile.name}")
         try:
-            proofs[name] = prove(context, artifact, profile, feeding)
+            proof = prove(context, artifact, profile, feeding)
+            if name != baseline:
+                require_something(proofs[baseline].outputs, proof.outputs, name)
+            proofs[name] = proof
         except XbenchError as error:
             failures[name] = error.reason
             context.journey.note(f"{name} on {profile.name}: {error.reason}")

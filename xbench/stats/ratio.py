@@ -10,6 +10,7 @@ from scipy import special
 
 from ..records.estimate import Estimate
 from .checks import Floats, finite_vector, open_share
+from .resampling import variance_of_median
 
 MIN_SETS = 2
 MIN_ROUNDS = 2
@@ -20,7 +21,7 @@ def speedup_estimate(
     *,
     confidence: float = 0.95,
     seed: int = 0,
-    resamples: int = 2000,
+    resamples: int = 400,
 ) -> Estimate:
     """Estimate baseline time / candidate time (no unit; above 1 is faster) from interleaved rounds.
 
@@ -42,8 +43,10 @@ def speedup_estimate(
     - between sets, s**2 is the variance of the sets' medians. That is K/(K-1) times the bootstrap variance
       of whole sets, the correction for narrowness of Hesterberg (2015), "What Teachers Should Know About
       the Bootstrap", The American Statistician 69:371-386, without Monte Carlo error;
-    - within sets, the rounds are resampled, and s**2 is not let fall below the median over the sets of the
-      variance so found: sets that agree by luck do not make a narrow interval.
+    - within sets, the rounds are resampled in blocks of neighbours (`circular_blocks`), and s**2 is not let
+      fall below the median over the sets of the variance so found: sets that agree by luck do not make a
+      narrow interval. 400 resamples leave the half-width an error of 1 to 3 % where this rules (2000: 0.5 to
+      1.5 %), and for 12 sets of 400 rounds take some tens of milliseconds.
 
     The two are not added: s**2 already holds the noise of the rounds (Davison and Hinkley 1997, "Bootstrap
     Methods and their Application", section 3.8), and their sum covers 99 to 100 % where 95 % is promised.
@@ -59,7 +62,8 @@ def speedup_estimate(
     _refuse_too_little(sets, resamples)
     medians = np.array([np.median(rounds) for rounds in sets])
     between = float(np.var(medians, ddof=1))
-    within = float(np.median(_variances_of_medians(sets, seed, resamples)))
+    generator = np.random.default_rng(seed)
+    within = float(np.median([variance_of_median(rounds, generator, resamples) for rounds in sets]))
     count = len(sets)
     freedom = max(count - 2, 1)
     t = float(special.stdtrit(freedom, 0.5 + confidence / 2))
@@ -82,13 +86,3 @@ def _refuse_too_little(sets: Sequence[Floats], resamples: int) -> None:
         raise ValueError(f"a process set of {fewest} round(s): an interval needs at least {MIN_ROUNDS}")
     if resamples < 2:
         raise ValueError(f"{resamples} resample(s): a bootstrap needs at least 2")
-
-
-def _variances_of_medians(sets: Sequence[Floats], seed: int, resamples: int) -> Floats:
-    """For each set, the bootstrap variance of its median: rounds drawn with replacement."""
-    generator = np.random.default_rng(seed)
-    variances = np.empty(len(sets))
-    for index, rounds in enumerate(sets):
-        drawn = rounds[generator.integers(0, rounds.size, (resamples, rounds.size))]
-        variances[index] = np.var(np.median(drawn, axis=1), ddof=1)
-    return variances

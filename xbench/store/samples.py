@@ -83,6 +83,8 @@ def _run_meta(run: Run) -> dict[str, Any]:
         "warmup_calls": len(run.warmup_ns),
         "settled": run.settled,
         "clock_tick_ns": run.clock_tick_ns,
+        "energy_reason": run.energy_reason,
+        "notes": run.notes,
         "memory": run.memory.model_dump(),
         "placement": run.placement.model_dump(),
     }
@@ -162,4 +164,6 @@ def _run(number: int, meta: dict[str, Any], warmup: Samples, blocks: tuple[Block
         placement=Placement.model_validate(meta["placement"]),
         settled=meta["settled"],
         clock_tick_ns=meta["clock_tick_ns"],
+        energy_reason=meta["energy_reason"],
+        notes=tuple(meta["notes"]),
     )

@@ -9,11 +9,15 @@ from pydantic import Field, model_validator
 from ..quantities import Duration, Share
 from ..records.base import Record
 from ..records.comparison import AA_SUFFIX
+from ..records.load import Scenario
 from ..records.recipe import Recipe
 
 Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
 Reference = Annotated[str, Field(pattern=r"^[\w./-]+:[A-Za-z_]\w*$")]
 Size = Annotated[int, Field(ge=1, le=1_000_000)]
+# LoadGen's own, in mlperf.conf: samples_per_query of MultiStream, target_latency_percentile of Server.
+_MULTISTREAM_SAMPLES = 8
+_SERVER_PERCENTILE = 0.99
 
 
 class InputSpec(Record):
@@ -112,7 +116,49 @@ class WorkloadSpec(Record):
     shapes: dict[str, tuple[Annotated[int, Field(ge=0)], ...]] = Field(
         default={}, description="Whole shapes, by the names of inputs; they win over batch and axes."
     )
-    scenario: Literal["SingleStream"] = Field(default="SingleStream", description="MLPerf's name of the load.")
+    scenario: Scenario = Field(default="SingleStream", description="MLPerf's name of the load.")
+    samples_per_query: Size | None = Field(
+        default=None, description="Samples in a query of MultiStream; none: 8. A multiple of the batch."
+    )
+    latency_objective: Duration | None = Field(
+        default=None, description="What a query of Server may take from its arrival on; needed there."
+    )
+    latency_percentile: float = Field(
+        default=_SERVER_PERCENTILE,
+        gt=0.5,
+        lt=1,
+        description="Share of the queries of Server that must meet the objective.",
+    )
+
+    @model_validator(mode="after")
+    def _what_goes_with_the_scenario(self) -> WorkloadSpec:
+        if self.samples_per_query is not None and self.scenario != "MultiStream":
+            raise ValueError(f"samples_per_query goes with scenario MultiStream, not with {self.scenario}")
+        if self.scenario == "Server":
+            if self.latency_objective is None:
+                raise ValueError("scenario Server needs latency_objective: what a query may take, such as 20ms")
+        elif self.latency_objective is not None or self.latency_percentile != _SERVER_PERCENTILE:
+            raise ValueError(
+                f"latency_objective and latency_percentile go with scenario Server, not with {self.scenario}"
+            )
+        if self.batch is not None:
+            self.calls_per_query(self.batch)
+        return self
+
+    def calls_per_query(self, batch: int) -> int:
+        """How many calls of `batch` samples serve one query, one after the other.
+
+        Raises ValueError where samples would be left over: a call with fewer of them is another workload.
+        """
+        if self.scenario != "MultiStream":
+            return 1
+        samples = self.samples_per_query or _MULTISTREAM_SAMPLES
+        if samples % batch:
+            raise ValueError(
+                f"a query of {samples} samples cannot be made of batches of {batch}: "
+                "batch must divide samples_per_query"
+            )
+        return samples // batch
 
 
 class RetrievalSpec(Record):

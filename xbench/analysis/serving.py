@@ -1,0 +1,93 @@
+"""The highest rate that a variant serves, found again from the raw samples of its probes (scenario Server)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..records.estimate import Estimate
+from ..records.load import Load
+from ..records.measurement import Block, ProcessSet, Run
+from ..stats.arrivals import poisson_arrivals
+from ..stats.serving import (
+    RateBracket,
+    RateSearch,
+    long_run_bracket,
+    rate_ratio_estimate,
+    rate_search,
+    server_rate_estimate,
+    service_times,
+)
+
+MIN_SETS = 2
+_Probes = tuple[tuple[float, bytes], ...]
+
+
+def arrival_seed(seed: int, process_set: int) -> list[int]:
+    """All variants and all rates of one process set meet the same rushes and lulls, other sets other ones."""
+    return [seed, process_set]
+
+
+def search_of(load: Load, warmup_ns: ArrayLike, seed: int) -> RateSearch:
+    """The search as it begins, from the calls of the warm-up that were made one after the other."""
+    calls = np.asarray(warmup_ns, dtype=np.float64)
+    return rate_search(calls[len(calls) // 2 :], load.objective_ns, load.percentile, seed=seed)
+
+
+def bracket(load: Load, run: Run, seed: int) -> RateBracket | None:
+    """What one process found: the search of its probes made again; None where no rate met the objective."""
+    probes = tuple((block.offered_per_s or 0.0, block.samples_ns.tobytes()) for block in run.blocks)
+    return _bracket(load, run.warmup_ns.tobytes(), probes, seed, run.process_set)
+
+
+# Each set is looked at again after every further one.
+@lru_cache(maxsize=512)
+def _bracket(load: Load, warmup: bytes, probes: _Probes, seed: int, process_set: int) -> RateBracket | None:
+    search = search_of(load, np.frombuffer(warmup, np.int64), seed)
+
+    def arrivals(rate: float) -> NDArray[np.int64]:
+        return poisson_arrivals(rate, search.queries, np.random.default_rng(arrival_seed(seed, process_set)))
+
+    service = []
+    for rate, samples in probes:
+        latencies = np.frombuffer(samples, np.int64)
+        search = search.heard(rate, latencies)
+        service.append(service_times(arrivals(rate), latencies))
+    return long_run_bracket(search, arrivals, np.concatenate(service), seed) if service else None
+
+
+def rate_ratio(load: Load, sets: Sequence[ProcessSet], baseline: str, candidate: str, seed: int) -> Estimate | None:
+    """The candidate's highest rate over the baseline's; None with too few process sets in which both have one."""
+    pairs = []
+    for one in sets:
+        base, other = one.run_of(baseline), one.run_of(candidate)
+        found = [bracket(load, run, seed) for run in (base, other) if run is not None]
+        if len(found) == 2 and found[0] is not None and found[1] is not None:
+            pairs.append((found[0].mid, found[1].mid))
+    if len(pairs) < MIN_SETS:
+        return None
+    return rate_ratio_estimate([base for base, _ in pairs], [other for _, other in pairs])
+
+
+def highest_rate(load: Load, runs: Sequence[Run], seed: int) -> tuple[Estimate | None, str]:
+    """The highest rate (queries per second) over all processes, or why there is none."""
+    found = [one for run in runs if (one := bracket(load, run, seed)) is not None]
+    if len(found) < MIN_SETS:
+        held = f"{len(found)} of {len(runs)} processes held the objective at any rate"
+        return None, f"{held}; an interval needs {MIN_SETS}"
+    return server_rate_estimate(found), ""
+
+
+def blocks_at_the_highest_rate(load: Load, run: Run) -> tuple[Block, ...]:
+    """The probe of the highest rate that met the objective, whose latencies are the ones to show; all if none did."""
+    late = {index: int((block.samples_ns > load.objective_ns).sum()) for index, block in enumerate(run.blocks)}
+    most = max((len(block.samples_ns) for block in run.blocks), default=0)
+    met = [
+        block
+        for index, block in enumerate(run.blocks)
+        if len(block.samples_ns) == most and late[index] <= most * (1 - load.percentile)
+    ]
+    return (max(met, key=lambda block: block.offered_per_s or 0.0),) if met else run.blocks
