@@ -30,8 +30,9 @@ from .sealing import require_unchanged
 STAGE = "prove"
 
 
-# How long a variant is called, on the clock on the wall, to see when its series of calls is steady.
-_SETTLE_SECONDS = 1.0
+# How long a variant is called to see when its series of calls is steady; less where the whole budget is short.
+_LOOK_SECONDS = 1.0
+_LOOK_SHARE = 1 / 30
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def prove(context: Context, artifact: Artifact, profile: HardwareProfile, feedin
             _all_finite(references, artifact.variant)
             cost, note = _cost(artifact, feeding, model)
     with loaded(path, artifact.variant, profile, context.time_limit) as model:
-        warmup = model.come_up(feeding.sets, _SETTLE_SECONDS)
+        warmup = model.come_up(feeding.sets, min(_LOOK_SECONDS, context.budget * _LOOK_SHARE))
         found = model.infer(feeding.sets)
         _all_finite(found, artifact.variant)
         if references is not None:
