@@ -153,6 +153,9 @@ def test_the_cost_is_known_before_and_begins_where_theory_says():
 def test_queries_that_were_given_up_count_as_late():
     search = RateSearch(5 * MS, 0.9, 64, 100.0, 1000.0)
     assert search.heard(100.0, np.ones(64)).probes[0].late == 0
+    # 6 of 64 lie beyond the nearest-rank p90; LoadGen calls neither 6 nor 7 decided.
+    edge = [search.heard(100.0, np.ones(64 - late)).probes[0] for late in (6, 7)]
+    assert [(probe.met, probe.outcome) for probe in edge] == [(True, "undecided"), (False, "undecided")]
     given_up = search.heard(100.0, np.ones(50)).probes[0]
     assert (given_up.late, given_up.met, given_up.outcome) == (14, False, "failed")
     with pytest.raises(ValueError, match="late"):

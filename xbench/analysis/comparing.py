@@ -14,7 +14,8 @@ from ..stats.ratio import MIN_SETS
 from ..stats.verdict import decide, noise_floor
 from .doubting import NOTABLE_DISTURBANCE, scrutinise
 from .estimating import Pair, aa_label, cpu_time_speedup_of, speedup_of
-from .summary import summarise
+from .serving import highest_rate
+from .summary import runs_of, summarise
 
 
 def all_estimates(
@@ -93,8 +94,7 @@ def _compare(
     pair = _pair(group, sets, baseline, candidate, seed)
     speedup = speedup_of(pair)
     if speedup is None or floor is None:
-        reason = f"process sets measured: {len(sets)}; an interval needs {MIN_SETS}: give more time with --budget"
-        return base.model_copy(update={"verdict": "inconclusive", "reasons": (reason,)})
+        return base.model_copy(update={"verdict": "inconclusive", "reasons": (_no_estimate(pair),)})
     return base.model_copy(
         update={
             "speedup": speedup,
@@ -102,6 +102,17 @@ def _compare(
             **_judged(group, pair, speedup, floor, margin),
         }
     )
+
+
+def _no_estimate(pair: Pair) -> str:
+    """Why there is no interval: in the scenario Server, mostly because a process found no rate."""
+    for label in (pair.candidate, pair.baseline, aa_label(pair.baseline)):
+        runs = runs_of(pair.sets, label)
+        if pair.load.scenario == "Server" and len(pair.sets) >= MIN_SETS and runs:
+            _, reason = highest_rate(pair.load, runs, pair.seed)
+            if reason:
+                return f"{label}: {reason}"
+    return f"process sets measured: {len(pair.sets)}; an interval needs {MIN_SETS}: give more time with --budget"
 
 
 def _judged(group: GroupState, pair: Pair, speedup: Estimate, floor: float, margin: float) -> dict[str, Any]:

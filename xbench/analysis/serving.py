@@ -56,28 +56,35 @@ def _bracket(load: Load, warmup: bytes, probes: _Probes, seed: int, process_set:
         latencies = np.frombuffer(samples, np.int64)
         search = search.heard(rate, latencies)
         service.append(service_times(arrivals(rate), latencies))
-    return long_run_bracket(search, arrivals, np.concatenate(service), seed) if service else None
+    if not service:
+        return None
+    return long_run_bracket(search, arrivals, np.concatenate(service), arrival_seed(seed, process_set))
 
 
 def rate_ratio(load: Load, sets: Sequence[ProcessSet], baseline: str, candidate: str, seed: int) -> Estimate | None:
-    """The candidate's highest rate over the baseline's; None with too few process sets in which both have one."""
-    pairs = []
-    for one in sets:
-        base, other = one.run_of(baseline), one.run_of(candidate)
-        found = [bracket(load, run, seed) for run in (base, other) if run is not None]
-        if len(found) == 2 and found[0] is not None and found[1] is not None:
-            pairs.append((found[0].mid, found[1].mid))
-    if len(pairs) < MIN_SETS:
+    """The candidate's highest rate over the baseline's; None with too few process sets.
+
+    None too where one of them has no rate for either: to leave out the slow ones would be to choose the fast.
+    """
+    ours, theirs = ([_mid(load, one.run_of(label), seed) for one in sets] for label in (baseline, candidate))
+    base, other = ([rate for rate in rates if rate is not None] for rates in (ours, theirs))
+    if len(sets) < MIN_SETS or len(base) < len(sets) or len(other) < len(sets):
         return None
-    return rate_ratio_estimate([base for base, _ in pairs], [other for _, other in pairs])
+    return rate_ratio_estimate(base, other)
+
+
+def _mid(load: Load, run: Run | None, seed: int) -> float | None:
+    found = None if run is None or not run.blocks else bracket(load, run, seed)
+    return None if found is None else found.mid
 
 
 def highest_rate(load: Load, runs: Sequence[Run], seed: int) -> tuple[Estimate | None, str]:
     """The highest rate (queries per second) over all processes, or why there is none."""
     found = [one for run in runs if (one := bracket(load, run, seed)) is not None]
+    if len(found) < len(runs):
+        return None, f"{len(runs) - len(found)} of {len(runs)} processes held the objective at no rate that was tried"
     if len(found) < MIN_SETS:
-        held = f"{len(found)} of {len(runs)} processes held the objective at any rate"
-        return None, f"{held}; an interval needs {MIN_SETS}"
+        return None, f"{len(found)} process measured; an interval needs {MIN_SETS}"
     return server_rate_estimate(found), ""
 
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..records.measurement import Run
+from ..records.measurement import Block, Run
 from ..stats.checks import Floats
-from ..stats.modes import two_modes
+from ..stats.modes import MIN_VALUES, two_modes
 
 _MS = 1e6  # nanoseconds
 # Differences between sets of inputs below this are not worth a word; they cancel in a comparison anyway.
@@ -17,13 +17,21 @@ _FEWEST = 10  # calls of each set of inputs, or nothing is said
 
 
 def shape_note(runs: Sequence[Run], input_sets: int) -> str:
-    """Two modes of the blocks, and times that depend on what is fed; empty where there is neither."""
-    return "; ".join(part for part in (_modes(runs), _inputs(runs, input_sets)) if part)
+    """Two modes of the blocks, and times that depend on what is fed; empty where there is neither.
+
+    What comes from the inputs makes no modes: blocks of few calls have other inputs from round to round.
+    """
+    levels = _levels(runs, input_sets)
+    spread = float(levels.max() / levels.min()) - 1
+    if spread < _NOTABLE:
+        return _modes(runs, np.ones(1))
+    fed = f"the time depends on what is fed: {spread:.0%} between sets of inputs"
+    return "; ".join(part for part in (_modes(runs, levels), fed) if part)
 
 
-def _modes(runs: Sequence[Run]) -> str:
-    medians = [float(np.median(block.samples_ns)) for run in runs for block in run.blocks]
-    found = two_modes(medians) if len(medians) >= 20 and min(medians) > 0 else None
+def _modes(runs: Sequence[Run], levels: Floats) -> str:
+    medians = [float(np.median(block.samples_ns / _in_turn(levels, block))) for run in runs for block in run.blocks]
+    found = two_modes(medians) if len(medians) >= MIN_VALUES and min(medians) > 0 else None
     if found is None:
         return ""
     return (
@@ -32,18 +40,26 @@ def _modes(runs: Sequence[Run]) -> str:
     )
 
 
-def _inputs(runs: Sequence[Run], input_sets: int) -> str:
-    """Calls take turns with the sets of inputs; each call is set against the median of its block."""
-    if input_sets < 2:
-        return ""
+def _levels(runs: Sequence[Run], input_sets: int) -> Floats:
+    """How long calls take with each set of inputs, over what is usual; all 1 where that cannot be told.
+
+    Each call is set against the median of its block, or of its process where a block does not have all inputs.
+    """
     relative: list[list[Floats]] = [[] for _ in range(input_sets)]
-    for block in (block for run in runs for block in run.blocks if len(block.samples_ns) >= input_sets):
-        ratios = block.samples_ns / max(1.0, float(np.median(block.samples_ns)))
-        for index, found in enumerate(relative):
-            found.append(ratios[(index - block.round) % input_sets :: input_sets])
+    for run in runs:
+        usual = float(np.median(np.concatenate([block.samples_ns for block in run.blocks])))
+        for block in run.blocks:
+            # Whole turns only: with one input more often than another, the median is another one in each round.
+            turns = block.samples_ns[: len(block.samples_ns) // input_sets * input_sets]
+            level = float(np.median(turns)) if len(turns) else usual
+            ratios = (turns if len(turns) else block.samples_ns) / max(1.0, level)
+            for index, found in enumerate(relative):
+                found.append(ratios[(index - block.round) % input_sets :: input_sets])
     each = [np.concatenate(found) if found else np.zeros(0) for found in relative]
-    if any(len(ratios) < _FEWEST for ratios in each):
-        return ""
-    levels = [float(np.median(ratios)) for ratios in each]
-    spread = max(levels) / min(levels) - 1 if min(levels) > 0 else 0.0
-    return f"the time depends on what is fed: {spread:.0%} between sets of inputs" if spread >= _NOTABLE else ""
+    levels = np.array([float(np.median(ratios)) if len(ratios) >= _FEWEST else 0.0 for ratios in each])
+    return levels if (levels > 0).all() else np.ones(input_sets)
+
+
+def _in_turn(levels: Floats, block: Block) -> Floats:
+    """The level of each call of a block: its first call has the set of inputs of its round."""
+    return levels[(block.round + np.arange(len(block.samples_ns))) % len(levels)]
