@@ -104,7 +104,7 @@ def _rounds(stations: Sequence[Station], plan: MeasurePlan, setup_seconds: float
     if plan.load.scenario == "Server":
         return MAX_PROBES
     round_seconds = sum(station.block_seconds for station in stations)
-    left = plan.budget_seconds / plan.planned_sets - setup_seconds
+    left = plan.budget_seconds / plan.sets_that_fit(setup_seconds) - setup_seconds
     if round_seconds <= 0:
         return plan.min_rounds
     return max(plan.min_rounds, min(plan.max_rounds, int(left / round_seconds)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,17 +46,31 @@ class MeasurePlan:
     resident: bool = True
     load: Load = field(default_factory=Load)
     planned_sets: int = 12
+    fewest_sets: int = 6
     block_seconds: float = 0.01
     block_calls: int = 3
     warmup_seconds: float = 0.05
     min_rounds: int = 4
     max_rounds: int = 400
 
-    def calls(self, call_seconds: float) -> int:
+    def sets_that_fit(self, setup_seconds: float) -> float:
+        """How many sets to plan into the budget: so many that half of it, at most, is spent on starting processes.
+
+        Two processes differ by more than two rounds of one do, so sets are worth their start up to a point: a large
+        model would spend most of its time on loading.
+        """
+        fitting = self.budget_seconds / (2 * max(setup_seconds, 1e-9))
+        return min(self.planned_sets, max(self.fewest_sets, fitting))
+
+    def calls(self, call_seconds: float, input_sets: int) -> int:
         """Calls in a block: about `block_seconds`, and at least `block_calls` unless the model is slow.
+
+        Where all sets of inputs have a turn in a block, they have the same number of turns: a model whose time
+        depends on what it is fed would else differ from block to block.
 
         Seen on a shared machine: its speed changes within a tenth of a second, so a round must be shorter
         than that where it can. The median of three calls forgives the first, whose caches are cold.
         """
         least = self.block_calls if call_seconds < _SLOW_SECONDS else 1
-        return max(least, round(self.block_seconds / max(call_seconds, 1e-9)))
+        fitting = max(least, round(self.block_seconds / max(call_seconds, 1e-9)))
+        return fitting if fitting < input_sets else math.ceil(fitting / input_sets) * input_sets

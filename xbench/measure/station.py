@@ -48,7 +48,7 @@ class Station:
     def start(self) -> None:
         """Load the model, make the first inference, warm up, and size the blocks."""
         process = self._process
-        process.request("read_inputs", inputs=str(self._plan.inputs))
+        input_sets = process.request("read_inputs", inputs=str(self._plan.inputs))["sets"]
         loaded = process.request("load")
         self._session_ns = loaded["session_ns"]
         self._placement = Placement.model_validate(loaded["placement"])
@@ -61,7 +61,7 @@ class Station:
             expected_seconds=self._plan.warmup_seconds + (self._warmup_calls + 2) * first_seconds,
         )
         query_seconds = self._plan.load.calls_per_query * self._warm["call_ns"] / 1e9
-        self._queries = self._plan.calls(query_seconds)
+        self._queries = self._plan.calls(query_seconds, input_sets)
         self.block_seconds = self._queries * query_seconds
         if self._plan.load.scenario == "Server":
             self._search = search_of(self._plan.load, self._warm["warmup_ns"], self._plan.seed)

@@ -28,6 +28,16 @@ class Fingerprint(Record):
     environment: dict[str, str]
 
     def differences(self, other: Fingerprint) -> list[str]:
-        """The fields in which two fingerprints differ, each with both values."""
-        mine, theirs = self.model_dump(), other.model_dump()
-        return [f"{name}: {mine[name]!r} and {theirs[name]!r}" for name in mine if mine[name] != theirs[name]]
+        """The fields in which two fingerprints differ, each with both values; of libraries, those alone that do."""
+        mine, theirs = _flat(self), _flat(other)
+        names = dict.fromkeys((*mine, *theirs))
+        return [f"{n}: {mine.get(n)!r} and {theirs.get(n)!r}" for n in names if mine.get(n) != theirs.get(n)]
+
+
+def _flat(fingerprint: Fingerprint) -> dict[str, object]:
+    """All fields, those in dictionaries as `field.key`."""
+    found: dict[str, object] = {}
+    for name, value in fingerprint.model_dump().items():
+        inner = value if isinstance(value, dict) else {}
+        found |= {f"{name}.{key}": item for key, item in inner.items()} if inner else {name: value}
+    return found

@@ -145,7 +145,7 @@ def _machine(group: GroupState, name: str, one: CaseSummary) -> tuple[str, ...]:
 def _warmup(found: WarmUp | None) -> str:
     if found is None:
         return NOTHING
-    return str(found.calls) if found.settled else f"never steady in {found.tried}"
+    return f"{found.calls} of {found.tried} tried" if found.settled else f"never steady in {found.tried}"
 
 
 def _drift(found: Estimate | None) -> str:

@@ -30,9 +30,9 @@ from .sealing import require_unchanged
 STAGE = "prove"
 
 
-# How long a variant is called to see when its series of calls is steady; less where the whole budget is short.
+# How long a variant is called to see when its series of calls is steady. A warm-up that is flat for longer than
+# this, and than a process is measured, cannot be told from the model: a short budget must not make it shorter.
 _LOOK_SECONDS = 1.0
-_LOOK_SHARE = 1 / 30
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def prove(context: Context, artifact: Artifact, profile: HardwareProfile, feedin
             _all_finite(references, artifact.variant)
             cost, note = _cost(artifact, feeding, model)
     with loaded(path, artifact.variant, profile, context.time_limit) as model:
-        warmup = model.come_up(feeding.sets, min(_LOOK_SECONDS, context.budget * _LOOK_SHARE))
+        warmup = model.come_up(feeding.sets, _LOOK_SECONDS)
         found = model.infer(feeding.sets)
         _all_finite(found, artifact.variant)
         if references is not None:

@@ -11,6 +11,7 @@ from ..records.profile import HardwareProfile
 from ..records.quality import ExampleScores, QualityResult
 from ..records.run_record import RunRecord
 from .context import Context
+from .sealing import require_unchanged
 
 STAGE = "score"
 
@@ -52,13 +53,15 @@ def _score_device(
 
 
 def _evaluated(context: Context, artifact: Artifact, task: Task, profile: HardwareProfile) -> ExampleScores:
-    return evaluate(
+    scores = evaluate(
         artifact,
         task,
         profile,
         context.time_limit,
         lambda done, batches: context.journey.within(done / batches),
     )
+    require_unchanged(artifact)  # or they would be the scores of another model than the one that was timed
+    return scores
 
 
 def _result(scores: ExampleScores, baseline: ExampleScores | None, is_baseline: bool, seed: int) -> QualityResult:
