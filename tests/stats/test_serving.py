@@ -239,7 +239,7 @@ def test_a_model_that_is_slow_only_under_load_is_found_out():
 
 def test_intervals_are_students_over_sets_widened_by_the_brackets():
     logs = np.array([0.01, -0.02, 0.04, 0.0])
-    half = stats.t.ppf(0.975, 2) * stats.sem(logs)
+    half = stats.t.ppf(0.975, 3) * stats.sem(logs)
     rates = rate_ratio_estimate([50.0] * 4, 50 * np.exp(logs))
     assert math.log(rates.high / rates.point) == pytest.approx(half)
     brackets = [RateBracket(50 * math.exp(log - 0.01), 50 * math.exp(log + 0.01)) for log in logs]

@@ -11,6 +11,7 @@ import speed_scenarios as worlds
 
 from xbench.records.estimate import Estimate
 from xbench.stats import resampling
+from xbench.stats.freedom import SETS_TO_STOP
 from xbench.stats.ratio import speedup_estimate
 from xbench.stats.stopping import enough
 from xbench.stats.verdict import decide, noise_floor
@@ -34,7 +35,7 @@ def test_covers_with_a_fixed_number_of_sets(world, sets, rounds):
     assert covered >= 0.93
 
 
-def measure_until_precise(run, precision=0.01, fewest=5):
+def measure_until_precise(run, precision=0.01, fewest=SETS_TO_STOP):
     for sets in range(fewest, len(run) + 1):
         estimate = speedup_estimate(list(run[:sets]), resamples=RESAMPLES)
         if enough([estimate], precision):
@@ -171,10 +172,10 @@ def test_median_is_narrower_than_the_mean_beside_a_neighbour_and_costs_little_wh
 
 
 def test_hand_calculation():
-    """Three sets that agree within: s**2 rules, one degree of freedom, t = 12.706."""
+    """Three sets that agree within: s**2 rules, two degrees of freedom, t = 4.3027."""
     estimate = speedup_estimate([np.full(4, value) for value in (0.1, 0.2, 0.3)])
     assert estimate.point == pytest.approx(math.exp(0.2))
-    assert estimate.high == pytest.approx(math.exp(0.2 + 12.7062047 * 0.1 / math.sqrt(3)))
+    assert estimate.high == pytest.approx(math.exp(0.2 + 4.30265273 * 0.1 / math.sqrt(3)))
     assert estimate.low * estimate.high == pytest.approx(estimate.point**2)
     assert "3 process sets" in estimate.method
 

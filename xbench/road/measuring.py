@@ -18,6 +18,7 @@ from ..records.artifact import Artifact
 from ..records.measurement import ProcessSet
 from ..records.profile import HardwareProfile
 from ..records.run_record import GroupState, RunRecord
+from ..stats.freedom import SETS_TO_STOP
 from ..stats.stopping import enough
 from ..suite.model import WorkloadSpec
 from .context import Context
@@ -26,8 +27,6 @@ from .grouping import proven_group
 from .sealing import require_unchanged
 
 STAGE = "measure"
-# Fewer process sets than this may not stop by precision: simulated, the interval then covers too little.
-MIN_SETS = 6
 # A model too slow for its budget is still measured this often, within half as much again of the budget.
 FEWEST_SETS = 3
 
@@ -172,7 +171,7 @@ def _stop(
     working = [name for name in candidates if name not in group.failures]
     if baseline in group.failures or aa_label(baseline) in group.failures or (candidates and not working):
         return "failed"
-    if len(sets) >= MIN_SETS:
+    if len(sets) >= SETS_TO_STOP:
         estimates = all_estimates(group, sets, baseline, working, context.loaded.suite.measure.seed)
         if len(estimates) == len(working) + 1 and enough(estimates, context.precision):
             return "precision"

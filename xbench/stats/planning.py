@@ -8,6 +8,7 @@ from scipy import special
 
 from ..records.estimate import Estimate
 from .checks import open_share
+from .freedom import degrees_of_freedom
 
 LONGEST = 100.0
 """More than this many times the time already spent is not foretold: the assumptions do not reach that far."""
@@ -19,7 +20,7 @@ def half_width_after(half_width: float, sets: int, factor: float, confidence: fl
     """The half-width to expect (in the unit of `half_width`, best of a logarithm) with `factor` times the sets.
 
     It goes like t / sqrt(K), the interval of `speedup_estimate`: the scatter of the sets stays, and t has
-    K-2 degrees of freedom (1 at least). From 6 to 12 sets it falls to 0.57, not to 0.71.
+    the degrees of freedom of `freedom.py`. From 6 to 12 sets it falls to 0.57, not to 0.71.
     Raises ValueError for fewer than 2 sets, and a factor or half-width that is not positive and finite.
     """
     if sets < 2 or not 0 < factor < math.inf or not 0 <= half_width < math.inf:
@@ -30,7 +31,7 @@ def half_width_after(half_width: float, sets: int, factor: float, confidence: fl
 def _reach(sets: float, confidence: float) -> float:
     """The half-width over the scatter of the sets."""
     share = 0.5 + open_share(confidence, "confidence") / 2
-    return float(special.stdtrit(max(sets - 2, 1), share)) / math.sqrt(sets)
+    return float(special.stdtrit(degrees_of_freedom(sets), share)) / math.sqrt(sets)
 
 
 def seconds_to_settle(speedup: Estimate, floor: float, margin: float, seconds: float, sets: int) -> float | None:

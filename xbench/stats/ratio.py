@@ -10,6 +10,7 @@ from scipy import special
 
 from ..records.estimate import Estimate
 from .checks import Floats, finite_vector, open_share
+from .freedom import degrees_of_freedom
 from .resampling import variance_of_median
 
 MIN_SETS = 2
@@ -51,9 +52,7 @@ def speedup_estimate(
     The two are not added: s**2 already holds the noise of the rounds (Davison and Hinkley 1997, "Bootstrap
     Methods and their Application", section 3.8), and their sum covers 99 to 100 % where 95 % is promised.
 
-    t has K-2 degrees of freedom, not K-1. The one given away pays for the stop by precision, which ends
-    more easily on sets that agree by luck: stopped between 5 and 12 sets, K-1 covers 92.8 % at worst and
-    K-2 93.9 %; with a fixed number of sets K-2 covers 96.6 % at 5 sets and 95.4 % at 8.
+    t has K-1 degrees of freedom below 6 sets and K-2 from there on: `freedom.py` says why.
 
     Raises ValueError with fewer than 2 sets, a set of fewer than 2 rounds, or a ratio that is not finite.
     """
@@ -65,7 +64,7 @@ def speedup_estimate(
     generator = np.random.default_rng(seed)
     within = float(np.median([variance_of_median(rounds, generator, resamples) for rounds in sets]))
     count = len(sets)
-    freedom = max(count - 2, 1)
+    freedom = degrees_of_freedom(count)
     t = float(special.stdtrit(freedom, 0.5 + confidence / 2))
     centre = float(medians.mean())
     half_width = t * math.sqrt(max(between, within) / count)
@@ -74,7 +73,7 @@ def speedup_estimate(
         low=math.exp(centre - half_width),
         high=math.exp(centre + half_width),
         confidence=confidence,
-        method=f"mean of the medians of {count} process sets, log scale, t with {freedom} d.f.",
+        method=f"mean of the medians of {count} process sets, log scale, t with {freedom:g} d.f.",
     )
 
 

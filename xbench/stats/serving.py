@@ -20,6 +20,7 @@ from scipy import special
 
 from ..records.estimate import Estimate
 from .checks import Floats, finite_vector, open_share
+from .freedom import degrees_of_freedom
 from .percentiles import LOADGEN_CONFIDENCE
 
 Outcome = Literal["held", "failed", "undecided"]
@@ -315,11 +316,11 @@ def rate_ratio_estimate(
 
 
 def _over_sets(logs: Sequence[float], confidence: float, widening: float) -> Estimate:
-    """exp(mean +- (t * s / sqrt(K) + widening)); K - 2 degrees of freedom, as `ratio.py` has it and says why."""
+    """exp(mean +- (t * s / sqrt(K) + widening)), with the degrees of freedom of `freedom.py`."""
     open_share(confidence, "confidence")
     if len(logs) < 2:
         raise ValueError(f"{len(logs)} process set(s): an interval needs at least 2")
-    freedom = max(len(logs) - 2, 1)
+    freedom = degrees_of_freedom(len(logs))
     t = float(special.stdtrit(freedom, 0.5 + confidence / 2))
     centre = float(np.mean(logs))
     half_width = t * float(np.std(logs, ddof=1)) / math.sqrt(len(logs)) + widening
@@ -328,7 +329,7 @@ def _over_sets(logs: Sequence[float], confidence: float, widening: float) -> Est
         low=math.exp(centre - half_width),
         high=math.exp(centre + half_width),
         confidence=confidence,
-        method=f"mean of {len(logs)} process sets, log scale, t with {freedom} d.f.",
+        method=f"mean of {len(logs)} process sets, log scale, t with {freedom:g} d.f.",
     )
 
 
