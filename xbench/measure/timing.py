@@ -6,6 +6,7 @@ import gc
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import cycle, islice
 
 import numpy as np
 
@@ -34,13 +35,12 @@ def time_calls(calls: Sequence[Callable[[], object]], count: int, clock: Callabl
     `calls` take turns, one for each set of inputs. Returns the durations in nanoseconds, shape (count,), and
     the CPU time of the process over all of them in nanoseconds.
     """
-    durations = [0] * count
-    width = len(calls)
+    durations: list[int] = []
+    keep = durations.append
     with undisturbed() as cpu_since:
-        for index in range(count):
-            call = calls[index % width]
+        for call in islice(cycle(calls), count):
             start = clock()
             call()
-            durations[index] = clock() - start
+            keep(clock() - start)
         cpu = cpu_since()
     return np.asarray(durations, dtype=np.int64), cpu
