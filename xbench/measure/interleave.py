@@ -20,8 +20,8 @@ from .plan import Entry, MeasurePlan
 from .reloading import measure_in_turns
 from .station import Station
 
-# Process sets that a useful interval of the highest rate takes: with three, t has one degree of freedom and the
-# half-width is some 3 to 60 %; with six, 1 to 13 %. And how many times the budget they may be expected to take.
+# Process sets that a useful interval of the highest rate takes: six give half-widths of 1 to 13 %, three far wider
+# ones (docs/decisions/0006-scenarios.md). And how many times the budget they may be expected to take.
 _FEWEST_SEARCHES = 5
 _PATIENCE = 1.5
 

@@ -85,9 +85,7 @@ def prove(context: Context, artifact: Artifact, profile: HardwareProfile, feedin
     return Proof(found, shares, cost, note, warmup, cold, memory.before_model_mib + memory.peak_mib, operators)
 
 
-def _again(
-    context: Context, artifact: Artifact, profile: HardwareProfile, feeding: Feeding, first: WarmUp
-) -> WarmUp:
+def _again(context: Context, artifact: Artifact, profile: HardwareProfile, feeding: Feeding, first: WarmUp) -> WarmUp:
     """Look once more, in another process: a warm-up comes again, and what the machine did meanwhile does not."""
     with loaded(Path(artifact.path), artifact.variant, profile, context.time_limit) as model:
         second = model.come_up(feeding.sets, _LOOK_SECONDS)
