@@ -65,6 +65,7 @@ def test_a_baseline_whose_file_is_swapped_makes_all_invalid(planted, tmp_path, m
 
 def test_a_file_that_is_swapped_before_it_is_scored_has_no_score(tmp_path, monkeypatch):
     """The scores would be those of another model than the one that was timed."""
+    pytest.importorskip("sklearn")
 
     def scored(artifact, task, profile, *_):
         if artifact.variant == "pruned":
