@@ -136,8 +136,8 @@ def profiled(path, **feeds):
         return runner.profile_run({"x": np.ones((ROWS, 512), np.float32), **feeds}, optimised=True)
 
 
-def test_products_dominate_and_take_less_at_half_the_width(tmp_path):
-    paths = [mlp(tmp_path / f"{width}.onnx", width) for width in (2048, 1024)]
+def test_products_dominate_and_take_less_at_an_eighth_of_the_width(tmp_path):
+    paths = [mlp(tmp_path / f"{width}.onnx", width) for width in (4096, 512)]
     rounds = [[profiled(path) for path in paths] for _ in range(3)]
     for report in rounds[0]:
         times = {time.operator: time for time in report.operators}
@@ -146,7 +146,7 @@ def test_products_dominate_and_take_less_at_half_the_width(tmp_path):
         total = sum(time.time_ms for time in report.operators)
         assert report.provider_ns == {CPU: pytest.approx(total * 1e6, abs=2)}
     dense, pruned = (min(report.operators[0].time_ms for report in of_path) for of_path in zip(*rounds, strict=True))
-    assert dense > 1.2 * pruned
+    assert dense > 1.5 * pruned, "an eighth of the work, on a machine that may be busy"
 
 
 def test_a_loop_has_its_own_time_apart_from_its_body(tmp_path):
