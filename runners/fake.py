@@ -98,7 +98,6 @@ class Script(BaseModel):
     second_cache: CacheUse = CacheUse()
     elsewhere: float = Field(default=0.0, ge=0, le=1, description="Share of the time on the CPU provider.")
     operators: dict[str, float] = Field(default={}, description="Share of the time by operator, a node each.")
-    memory_mib: float = Field(default=0.0, ge=0, description="Held from loading on, on top of what it takes.")
 
 
 class FakeOptions(BaseModel):
@@ -138,7 +137,6 @@ class FakeRunner:
         self._first_mode = int(self._random.integers(2))
         self._now = 0
         self._loads = 0
-        self._held = b""
         self._calls = itertools.count()
         self._inferences = itertools.count(1)
         self.clock: Callable[[], int] = self._coarse if self._script.tick_us else lambda: self._now
@@ -181,7 +179,6 @@ class FakeRunner:
         if self._script.fault and self._script.fault.kind == "refuse":
             raise InvalidError("The fake runner was told to refuse this model")
         self._loads += 1
-        self._held = self._held or b"\1" * round(self._script.memory_mib * 2**20)  # zeros would not be held
         built = 0.0 if self.cache_use().kind == "hit" else self._script.compile_us * 1000
         self._now += round(10 * self._latency_ns + built)
 

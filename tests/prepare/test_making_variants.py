@@ -104,7 +104,7 @@ def test_a_swapped_file_is_found(workshop: Workshop) -> None:
     model.metadata_props.add(key="later", value="on")
     onnx.save(model, artifact.path)
     with pytest.raises(InvalidError, match="not the one that was prepared"):
-        check_file(artifact)
+        check_file(artifact, "is not the one that was prepared", "")
 
 
 def test_the_users_code_is_named_when_it_fails(tmp_path: Path) -> None:

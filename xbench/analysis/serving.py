@@ -12,6 +12,7 @@ from ..records.estimate import Estimate
 from ..records.load import Load
 from ..records.measurement import Block, ProcessSet, Run
 from ..stats.arrivals import poisson_arrivals
+from ..stats.ratio import MIN_SETS
 from ..stats.serving import (
     RateBracket,
     RateSearch,
@@ -22,7 +23,6 @@ from ..stats.serving import (
     service_times,
 )
 
-MIN_SETS = 2
 _Probes = tuple[tuple[float, bytes], ...]
 
 

@@ -56,12 +56,15 @@ def write_sidecar(artifact: Artifact, folder: Path) -> None:
     write_text(folder / f"{artifact.sha256}.json", portable.model_dump_json(indent=1) + "\n")
 
 
-def check_file(artifact: Artifact) -> None:
-    """Raise InvalidError if the file is no longer the one that was described."""
-    sha256, _ = digests(Path(artifact.path))
-    if sha256 != artifact.sha256:
+def check_file(artifact: Artifact, change: str, remedy: str) -> None:
+    """Raise InvalidError where the file's digest, external data included, is no longer the recorded one.
+
+    `change` says what has happened then, such as `changed after it was described`, and `remedy` what to do.
+    """
+    found, _ = digests(Path(artifact.path))
+    if found != artifact.sha256:
         raise InvalidError(
-            f"The file of {artifact.variant} is not the one that was prepared",
-            f"its digest is {sha256[:12]}, and was {artifact.sha256[:12]}",
-            "run the suite again without --resume",
+            f"The file of {artifact.variant} {change}",
+            f"then its sha256 was {artifact.sha256[:16]}..., now it is {found[:16]}...",
+            remedy,
         )

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 
 from ..errors import InterruptedRunError
-from ..progress import Journey
 from ..report.text import visible
 from ..report.words import SIMULATED
 from ..road.context import RunOptions
@@ -14,25 +12,17 @@ from ..selftest.planting import SLOWDOWN
 from ..selftest.record import CopyResult, SelfTest
 from ..selftest.running import run_self_test
 from ..selftest.wording import interval, per_cent
-from .showing import STDOUT, check_target, show_place, write_data
-from .view import make_view
+from .showing import STDOUT, show_place, write_data
+from .travelling import on_the_way
 
 _NONE = "unknown: there are too few process sets for an interval"
 
 
 def self_test_and_show(options: RunOptions, keep: bool, json_file: str | None, quiet: bool) -> int:
     """Try the measurement on this machine and show what came of it. Returns the exit code."""
-    # SIGTERM ends it as Ctrl-C does: workers stopped, temporary files gone.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    view = make_view(quiet)
-    if json_file is not None:
-        check_target(json_file)
-    try:
-        found, folder = run_self_test(options, keep, Journey(view))
-    except KeyboardInterrupt as error:
-        raise InterruptedRunError("Interrupted", "nothing was judged", "start the self-test again") from error
-    finally:
-        view.close()
+    interrupted = InterruptedRunError("Interrupted", "nothing was judged", "start the self-test again")
+    with on_the_way(json_file, quiet, interrupted) as journey:
+        found, folder = run_self_test(options, keep, journey)
     if json_file is not None:
         write_data(found.model_dump(mode="json", by_alias=True), json_file)
     if json_file != STDOUT:

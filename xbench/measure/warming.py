@@ -26,11 +26,12 @@ def settle(calls: Calls, clock: Clock, look_ns: int) -> WarmUp:
     first few may still be the level of the warm-up.
     """
     series = warm_up(calls, clock, _FEWEST_CALLS, look_ns)
+    found = find_steady_state(series)
     for length in (2, 3):
-        if find_steady_state(series).settled:
+        if found.settled:
             break
         series = _longer(series, calls, clock, length * look_ns)
-    found = find_steady_state(series)
+        found = find_steady_state(series)
     return WarmUp(calls=found.start, tried=len(series), settled=found.settled, reason=found.reason)
 
 

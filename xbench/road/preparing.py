@@ -88,7 +88,7 @@ def _require_same_source(baseline: Artifact | None, source_sha256: str) -> None:
 def _state(context: Context, spec: VariantSpec, state: VariantState, makers: _Makers) -> VariantState:
     if state.artifact is not None:
         found = state.artifact.model_copy(update={"path": str(artifact_path(context, spec, state.artifact))})
-        check_file(found)
+        check_file(found, "is not the one that was prepared", "run the suite again without --resume")
         return state.model_copy(update={"artifact": found})
     finished = _finished_file(context, spec)
     if finished is not None:

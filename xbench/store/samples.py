@@ -95,18 +95,26 @@ def read_set(path: Path) -> ProcessSet:
     with reading_npz(path, "samples") as content:
         meta = json.loads(str(content["meta"]))
         if meta["schema"] == samples_v1.SCHEMA:
-            return samples_v1.read(meta, content)
-        if meta["schema"] != SCHEMA:
+            runs = samples_v1.read_runs(meta, content)
+        elif meta["schema"] == SCHEMA:
+            runs = _runs(meta, {name: content[name] for name in content.files if name != "meta"})
+        else:
             known = f"{SCHEMA}, {samples_v1.SCHEMA}"
             raise StoreError(f"{path.name} has samples of schema {meta['schema']!r}; known are {known}")
-        return _set(meta, {name: content[name] for name in content.files if name != "meta"})
+        return ProcessSet(
+            number=meta["number"],
+            runs=runs,
+            failures=meta["failures"],
+            seconds=meta["seconds"],
+            steal_share=meta["steal_share"],
+            load_average=meta["load_average"],
+        )
 
 
-def _set(meta: dict[str, Any], columns: dict[str, NDArray[Any]]) -> ProcessSet:
+def _runs(meta: dict[str, Any], columns: dict[str, NDArray[Any]]) -> tuple[Run, ...]:
     samples = _split(columns["samples_ns"], columns["block_calls"], "samples")
-    warmups = _split(
-        columns["warmup_ns"], np.asarray([r["warmup_calls"] for r in meta["runs"]], np.int64), "warm-ups"
-    )
+    warmup_calls = _column([run["warmup_calls"] for run in meta["runs"]])
+    warmups = _split(columns["warmup_ns"], warmup_calls, "warm-ups")
     rows = len(samples)
     uneven = sorted(name for name, array in columns.items() if name.startswith("block_") and array.shape != (rows,))
     if uneven:
@@ -115,16 +123,9 @@ def _set(meta: dict[str, Any], columns: dict[str, NDArray[Any]]) -> ProcessSet:
     blocks: list[list[Block]] = [[] for _ in meta["runs"]]
     for row, run in enumerate(of_block["block_run"]):
         blocks[run].append(_block(of_block, row, samples[row]))
-    return ProcessSet(
-        number=meta["number"],
-        runs=tuple(
-            _run(meta["number"], one, warmup, tuple(of_run))
-            for one, warmup, of_run in zip(meta["runs"], warmups, blocks, strict=True)
-        ),
-        failures=meta["failures"],
-        seconds=meta["seconds"],
-        steal_share=meta["steal_share"],
-        load_average=meta["load_average"],
+    return tuple(
+        _run(meta["number"], one, warmup, tuple(of_run))
+        for one, warmup, of_run in zip(meta["runs"], warmups, blocks, strict=True)
     )
 
 

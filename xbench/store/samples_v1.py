@@ -11,24 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from ..records.measurement import Block, MemoryUse, Placement, ProcessSet, Run
+from ..records.measurement import Block, MemoryUse, Placement, Run
 
 SCHEMA = "xbench.samples/1"
 
 
-def read(meta: dict[str, Any], content: Any) -> ProcessSet:
-    """The process set in an open `.npz` file whose `meta` is that. Raises ValueError where lengths disagree."""
-    runs = tuple(
+def read_runs(meta: dict[str, Any], content: Any) -> tuple[Run, ...]:
+    """The runs in an open `.npz` file whose `meta` is that. Raises ValueError where lengths disagree."""
+    return tuple(
         _run(meta["number"], one, content[f"r{i}_samples"], content[f"r{i}_warmup"])
         for i, one in enumerate(meta["runs"])
-    )
-    return ProcessSet(
-        number=meta["number"],
-        runs=runs,
-        failures=meta["failures"],
-        seconds=meta["seconds"],
-        steal_share=meta["steal_share"],
-        load_average=meta["load_average"],
     )
 
 
