@@ -172,18 +172,22 @@ class OrtSessionRunner:
         options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
         return options
 
-    def _create(self, options: Any) -> Any:
-        import onnxruntime as ort
-
+    def _providers(self, options: Any) -> dict[str, Any]:
+        """How the session is told its provider: arguments of `InferenceSession`, or something set in `options`."""
         providers: list[Any] = [(self.provider, self.options.provider_options())]
         if self.provider != CPU:
             providers.append(CPU)
+        return {"providers": providers, "enable_fallback": 0}
+
+    def _create(self, options: Any) -> Any:
+        import onnxruntime as ort
+
         with warnings.catch_warnings():
             # A provider that is not there is a warning of ONNX Runtime and a CPU session; the check below
             # makes it an error.
             warnings.simplefilter("ignore")
             try:
-                session = ort.InferenceSession(os.fspath(self.path), options, providers=providers, enable_fallback=0)
+                session = ort.InferenceSession(os.fspath(self.path), options, **self._providers(options))
             except Exception as error:
                 on = "" if self.provider == CPU else f" on {self.provider}"
                 raise InvalidError(f"ONNX Runtime cannot load {self.path.name}{on}", _one_line(error)) from error
