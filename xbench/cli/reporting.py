@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import InputError, InvalidError, StoreError
 from ..report.text import visible
 from ..road.concluding import conclude
 from ..road.recomputing import recompute
+from ..store.bundles import write_bundle
 from ..store.folder import ResultsFolder
+from ..store.unpacking import import_bundle
 from ..suite.model import Suite
 from .plain_table import visible_table
 from .showing import STDOUT, show, show_place, write_json
@@ -65,3 +68,21 @@ def list_runs(results: Path) -> None:
         rows.append((record.id, record.status, record.outcome or "-", len(record.variants), len(record.groups)))
     headers = ("run", "status", "outcome", "variants", "devices x workloads")
     sys.stdout.write(visible_table(rows, headers) if rows else f"No runs in {visible(str(results))}\n")
+
+
+def export_runs(names: Sequence[str], target: Path, results: Path) -> None:
+    """Put runs into one file that `xbench results import` takes in elsewhere."""
+    folder = ResultsFolder(results)
+    if target.exists():
+        raise InputError(f"{target} is there already", remedy="name another file with --to")
+    runs = [folder.find(name) for name in names]
+    files = write_bundle(runs, target)
+    sys.stdout.write(visible(f"{len(runs)} runs, {files} files: {target}") + "\n")
+
+
+def import_runs(bundle: Path, results: Path) -> None:
+    """Take the runs of a bundle in, each checked by digest, and say what came."""
+    found = import_bundle(bundle, ResultsFolder(results))
+    for names, what in ((found.new, "imported"), (found.known, "there already, the same")):
+        for name in names:
+            sys.stdout.write(visible(f"{name}: {what}") + "\n")

@@ -27,6 +27,11 @@ ARTIFACTS = "artifacts"
 _RUN_ID = re.compile(r"^\d{8}T\d{6}Z-[A-Za-z0-9][A-Za-z0-9._-]*$")
 
 
+def is_run_id(name: str) -> bool:
+    """Whether a folder of that name can be a run: time, suite, random part."""
+    return bool(_RUN_ID.match(name))
+
+
 def _portable(record: RunRecord, artifacts: Path) -> RunRecord:
     """Artifacts by their path below the artifacts folder; a file of the user's by its name alone."""
     return record.model_copy(
@@ -163,7 +168,7 @@ class ResultsFolder:
         """All runs, the oldest first."""
         folders = sorted(self.path.iterdir()) if self.path.is_dir() else []
         for folder in folders:
-            if _RUN_ID.match(folder.name) and (folder / RECORD).is_file():
+            if is_run_id(folder.name) and (folder / RECORD).is_file():
                 yield RunFolder(folder)
 
     def find(self, name: str) -> RunFolder:
