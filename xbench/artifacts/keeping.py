@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..errors import InvalidError
-from ..onnxfile.digests import digests
+from ..onnxfile.digests import file_digest
 from ..onnxfile.opening import open_model
 from ..records.artifact import Artifact
 from ..store.files import storing, write_text
@@ -61,7 +61,7 @@ def check_file(artifact: Artifact, change: str, remedy: str) -> None:
 
     `change` says what has happened then, such as `changed after it was described`, and `remedy` what to do.
     """
-    found, _ = digests(Path(artifact.path))
+    found = file_digest(Path(artifact.path))
     if found != artifact.sha256:
         raise InvalidError(
             f"The file of {artifact.variant} {change}",

@@ -14,21 +14,33 @@ from .walk import graphs, nodes, tensors
 _CHUNK = 16 * 2**20
 
 
-def digests(path: Path) -> tuple[str, str]:
-    """(sha256 of the file and its external data, sha256 of the model without its metadata).
+def file_digest(path: Path) -> str:
+    """The sha256 of the file and its external data.
 
-    The first is what `sha256sum` prints where there is no external data; otherwise each external file
-    follows, by name and content. The second ignores metadata, documentation, producer, and where the
-    weights lie: two exports of the same thing are equal in it. Raises InputError as `open_model` does.
+    It is what `sha256sum` prints where there is no external data; otherwise each external file follows, by name
+    and content. Raises InputError as `open_model` does.
+    """
+    return _file_digest(path, open_model(path, load_external=False))
+
+
+def digests(path: Path) -> tuple[str, str]:
+    """(what `file_digest` gives, sha256 of the model without its metadata).
+
+    The second ignores metadata, documentation, producer, and where the weights lie: two exports of the same
+    thing are equal in it. Raises InputError as `open_model` does.
     """
     model = open_model(path, load_external=False)
+    return _file_digest(path, model), _graph_digest(path, model)
+
+
+def _file_digest(path: Path, model: onnx.ModelProto) -> str:
     whole = hashlib.sha256()
     _add_file(whole, path)
     stretches = [stretch_of(path, tensor) for tensor in external_tensors(model)]
     for location, file in sorted({(stretch.location, stretch.file) for stretch in stretches}):
         whole.update(location.encode() + b"\0")
         _add_file(whole, file)
-    return whole.hexdigest(), _graph_digest(path, model)
+    return whole.hexdigest()
 
 
 def _add_file(digest: hashlib._Hash, path: Path) -> None:
