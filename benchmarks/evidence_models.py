@@ -10,7 +10,7 @@ For each of minilm (all-MiniLM-L6-v2, its own weights), bert-base and resnet50, 
     MODEL-zeroed.onnx        half of the heads and neurons (of a ResNet: channels) zero, shapes as before
     MODEL-removed.onnx       the same heads and neurons, gone
 
-and for each of these MODEL-VARIANT-int8.onnx: static Q/DQ (uint8 activations, int8 weights by channel), calibrated on
+and for each of these MODEL-VARIANT-int8.onnx: static Q/DQ (int8, weights by channel), calibrated on
 four batches of random inputs, which is enough to time it and not enough to judge its quality. With --fp16 also
 MODEL-VARIANT-fp16.onnx: all weights and most arithmetic in half precision, inputs and outputs as before.
 
@@ -135,7 +135,7 @@ def _quantised(path: Path, inputs: Inputs) -> Path:
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=HEAVY,
             per_channel=True,
-            activation_type=QuantType.QUInt8,
+            activation_type=QuantType.QInt8,
             weight_type=QuantType.QInt8,
         )
     return target

@@ -10,6 +10,7 @@ import onnx
 import torch
 
 from xbench.errors import InputError, InvalidError
+from xbench.pruning.forward import widened
 from xbench.sources.quiet import hushed, one_line
 
 Axes = Mapping[str, Mapping[int, str]]
@@ -40,7 +41,7 @@ class TorchDynamoExporter:
         other inputs than asked for.
         """
         _require_axes(example_inputs, dynamic_axes)
-        inputs = _widened(example_inputs, dynamic_axes)
+        inputs = widened(example_inputs, dynamic_axes)
         try:
             with hushed(), torch.no_grad(), _evaluating(module):
                 torch.onnx.export(
@@ -78,16 +79,6 @@ def _require_axes(inputs: Mapping[str, torch.Tensor], axes: Axes) -> None:
         unfit = [label for label in named.values() if not label.isidentifier()]
         if unfit:
             raise InputError(f"{unfit[0]!r} cannot name an axis", "", "use letters, digits and underscores")
-
-
-def _widened(inputs: Mapping[str, torch.Tensor], axes: Axes) -> dict[str, torch.Tensor]:
-    """The inputs with open axes of size 1 doubled: torch.export takes a size of 1 for a constant."""
-    widened = dict(inputs)
-    for name, named in axes.items():
-        for axis in named:
-            if widened[name].shape[axis] == 1:
-                widened[name] = widened[name].repeat_interleave(2, dim=axis)
-    return widened
 
 
 def _dynamic_shapes(inputs: Mapping[str, torch.Tensor], axes: Axes) -> dict[str, dict[int, torch.export.Dim] | None]:

@@ -10,8 +10,9 @@ It multiplies nothing. Its clock moves only when an inference is called, by what
 
 `noise` and `process_noise` are relative standard deviations of a call and of a whole process. A label
 without a script takes that of `*`. Faults: `die` (the process exits with status 9), `kill` (a signal ends it),
-`oom` (memory is refused), `hang`, `nan` and `zeros` (outputs), `refuse` (the session is not created). A
-`rhythm` is what the time of a call does from one call to the next.
+`oom` (memory is refused), `hang`, `nan` and `zeros` (outputs), `refuse` (the session is not created), `crash`
+(a segmentation fault while it is created, as of a broken provider). A `rhythm` is what the time of a call does
+from one call to the next.
 """
 
 from __future__ import annotations
@@ -26,12 +27,14 @@ from pathlib import Path
 from typing import Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from xbench.errors import InputError, InvalidError
+from xbench.errors import InvalidError
 from xbench.protocols import Feeds, Outputs, ProfileReport
 from xbench.records.measurement import CacheUse, OperatorTime, Placement
 from xbench.records.profile import Availability, HardwareProfile
+
+from .option_checks import typed_options
 
 PROVIDER = "FakeExecutionProvider"
 CPU = "CPUExecutionProvider"
@@ -42,7 +45,7 @@ class Fault(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: Literal["die", "kill", "oom", "hang", "nan", "zeros", "refuse"]
+    kind: Literal["die", "kill", "oom", "hang", "nan", "zeros", "refuse", "crash"]
     at_call: int = Field(default=1, ge=1)
 
 
@@ -101,24 +104,12 @@ class Script(BaseModel):
 
 
 class FakeOptions(BaseModel):
-    """Options of the fake runner."""
+    """Options of the fake runner; see the top of `runners/fake.py` for what a script can hold."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    seed: int = 0
-    scripts: dict[str, Script] = {}
-
-
-def check_options(profile: HardwareProfile) -> FakeOptions:
-    """The profile's options, typed. Raises InputError that names the option."""
-    try:
-        return FakeOptions.model_validate(profile.options)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InputError(
-            f"Profile {profile.name!r} has an option {where!r} that cannot be used", first["msg"]
-        ) from error
+    seed: int = Field(default=0, ge=0, description="Where the noise begins.")
+    scripts: dict[str, Script] = Field(default={}, description="How long each variant takes, and what goes wrong.")
 
 
 class FakeRunner:
@@ -126,9 +117,10 @@ class FakeRunner:
 
     simulated = True
     device_index: int | None = None
+    options_type = FakeOptions
 
     def __init__(self, path: Path, label: str, profile: HardwareProfile) -> None:
-        options = check_options(profile)
+        options = self.check_options(profile)
         self._script = options.scripts.get(label) or options.scripts.get("*") or Script()
         # Each process is another draw, as real ones are.
         self._random = np.random.default_rng([options.seed, os.getpid()])
@@ -147,9 +139,14 @@ class FakeRunner:
         return self._now // step * step
 
     @classmethod
+    def check_options(cls, profile: HardwareProfile) -> FakeOptions:
+        """The profile's options, typed. Raises InputError that names the option."""
+        return typed_options(profile, cls.options_type)
+
+    @classmethod
     def probe(cls, profile: HardwareProfile) -> Availability:
         """Always there."""
-        check_options(profile)
+        cls.check_options(profile)
         return Availability(available=True)
 
     @classmethod
@@ -178,6 +175,8 @@ class FakeRunner:
         """Takes ten inferences' time and what is built, unless it comes from a cache; or refuses."""
         if self._script.fault and self._script.fault.kind == "refuse":
             raise InvalidError("The fake runner was told to refuse this model")
+        if self._script.fault and self._script.fault.kind == "crash":
+            os.kill(os.getpid(), signal.SIGSEGV)
         self._loads += 1
         built = 0.0 if self.cache_use().kind == "hit" else self._script.compile_us * 1000
         self._now += round(10 * self._latency_ns + built)

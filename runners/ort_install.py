@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
-PACKAGES = ("onnxruntime", "onnxruntime-gpu")
+PACKAGES = ("onnxruntime-qnn", "onnxruntime-migraphx", "onnxruntime-directml", "onnxruntime", "onnxruntime-gpu")
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,13 +139,13 @@ def _times(runs: Sequence[Sequence[_Kernel]]) -> tuple[OperatorTime, ...]:
             totals.setdefault(key, np.zeros(len(runs)))[index] += kernel.own_us
             nodes.setdefault(key, set()).add(kernel.path)
     times = (
-        OperatorTime(operator=key[0], provider=key[1], nodes=len(nodes[key]), time_ms=_midmean(total) / 1000)
+        OperatorTime(operator=key[0], provider=key[1], nodes=len(nodes[key]), time_ms=midmean(total) / 1000)
         for key, total in totals.items()
     )
     return tuple(sorted(times, key=lambda time: (-time.time_ms, time.operator, time.provider)))
 
 
-def _midmean(values: NDArray[np.float64]) -> float:
+def midmean(values: NDArray[np.float64]) -> float:
     """The mean of the middle half; a value at each end is always left out, if there are three."""
     cut = max(len(values) // 4, 1 if len(values) >= _FEWEST else 0)
     return float(np.sort(values)[cut : len(values) - cut].mean())

@@ -13,58 +13,33 @@ import re
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from xbench.errors import InputError, InvalidError
+from xbench.errors import InvalidError, XbenchError
 from xbench.machine.cpus import usable_cpus
 from xbench.protocols import Feeds, Outputs, ProfileReport
 from xbench.records.measurement import CacheUse, Placement
 from xbench.records.profile import Availability, HardwareProfile
 
+from .option_checks import require_precision, typed_options
 from .ort_install import find_runtime
-from .ort_profile import call_profiled, read_profile
+from .ort_options import DenormalsOfTheProcess, OrtOptions, session_options
+from .ort_profile import Event, call_profiled, read_profile
 
 CPU = "CPUExecutionProvider"
-
-
-class OrtOptions(BaseModel):
-    """Options that every provider has. A provider's runner adds its own."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    affinity: bool = Field(
-        default=True, description="Pin each thread to a CPU of its own: a wandering thread is another speed."
-    )
-    arena: bool = Field(default=True, description="Memory arena of the CPU provider; moves the peak by a quarter.")
-    optimisation: Literal["none", "basic", "extended", "all"] = Field(
-        default="all", description="Level of ONNX Runtime's graph optimisations."
-    )
-    spinning: bool = Field(
-        default=False,
-        description="Let threads spin while they wait for each other within an inference, as ONNX Runtime does by "
-        "default: quicker where operators are short, and slows whoever else is there.",
-    )
-
-    @property
-    def precision(self) -> str:
-        """What a session with these options computes in; a profile that names another is refused."""
-        return "fp32"
-
-    def provider_options(self) -> dict[str, str]:
-        """What is handed to the provider itself, by its own names."""
-        return {}
+_DENORMALS = DenormalsOfTheProcess()
 
 
 class OrtSessionRunner:
     """Runs one ONNX file in one `InferenceSession`."""
 
     simulated = False
-    provider: ClassVar[str] = CPU
+    provider: str = CPU
     options_type: ClassVar[type[OrtOptions]] = OrtOptions
     wait_until = None
     device_index: int | None = None
@@ -88,26 +63,15 @@ class OrtSessionRunner:
 
     @classmethod
     def check_options(cls, profile: HardwareProfile) -> OrtOptions:
-        """The profile's options, typed. Raises InputError that names the option."""
-        try:
-            options = cls.options_type.model_validate(profile.options)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            known = ", ".join(cls.options_type.model_fields)
-            raise InputError(
-                f"Profile {profile.name!r} has an option {where!r} that cannot be used",
-                first["msg"],
-                f"options of runner {profile.runner!r}: {known}",
-            ) from error
-
-        if profile.precision != options.precision:
-            raise InputError(
-                f"Profile {profile.name!r} names the precision {profile.precision}",
-                f"its runner {profile.runner!r} with these options computes in {options.precision}",
-                f"write precision: {options.precision}, or change the options",
-            )
+        """The profile's options, typed. Raises InputError that names the option and the nearest known one."""
+        options = typed_options(profile, cls.options_type)
+        require_precision(profile, *cls._precisions(options))
         return options
+
+    @classmethod
+    def _precisions(cls, options: OrtOptions) -> tuple[str, ...]:
+        """What a profile with these options may name: what they set, unless the file decides it."""
+        return (options.precision,)
 
     @classmethod
     def probe(cls, profile: HardwareProfile) -> Availability:
@@ -144,33 +108,7 @@ class OrtSessionRunner:
         return CacheUse()
 
     def _session_options(self, *, optimised: bool) -> Any:
-        import onnxruntime as ort
-
-        level = self.options.optimisation if optimised else "none"
-        levels = {
-            "none": ort.GraphOptimizationLevel.ORT_DISABLE_ALL,
-            "basic": ort.GraphOptimizationLevel.ORT_ENABLE_BASIC,
-            "extended": ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
-            "all": ort.GraphOptimizationLevel.ORT_ENABLE_ALL,
-        }
-        spinning = "1" if self.options.spinning else "0"
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = self._threads()
-        options.inter_op_num_threads = 1
-        others = self._cpus()[1:]
-        if others:
-            # ONNX Runtime counts CPUs from 1, and leaves the calling thread to the caller.
-            pins = ";".join(str(cpu + 1) for cpu in others)
-            options.add_session_config_entry("session.intra_op_thread_affinities", pins)
-        options.graph_optimization_level = levels[level]
-        options.enable_cpu_mem_arena = self.options.arena
-        options.log_severity_level = 3
-        options.add_session_config_entry("session.intra_op.allow_spinning", spinning)
-        options.add_session_config_entry("session.inter_op.allow_spinning", spinning)
-        # Not after the last inference: the next worker would be slowed by this one's threads.
-        options.add_session_config_entry("session.force_spinning_stop", spinning)
-        options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
-        return options
+        return session_options(self.options, self._threads(), self._cpus(), optimised=optimised)
 
     def _providers(self, options: Any) -> dict[str, Any]:
         """How the session is told its provider: arguments of `InferenceSession`, or something set in `options`."""
@@ -182,12 +120,15 @@ class OrtSessionRunner:
     def _create(self, options: Any) -> Any:
         import onnxruntime as ort
 
+        _DENORMALS.agree(self.options.denormals_as_zero)
         with warnings.catch_warnings():
             # A provider that is not there is a warning of ONNX Runtime and a CPU session; the check below
             # makes it an error.
             warnings.simplefilter("ignore")
             try:
                 session = ort.InferenceSession(os.fspath(self.path), options, **self._providers(options))
+            except XbenchError:
+                raise
             except Exception as error:
                 on = "" if self.provider == CPU else f" on {self.provider}"
                 raise InvalidError(f"ONNX Runtime cannot load {self.path.name}{on}", _one_line(error)) from error
@@ -224,7 +165,7 @@ class OrtSessionRunner:
     def profile_run(self, feeds: Feeds, *, optimised: bool) -> ProfileReport:
         """Times by operator and output shapes from ONNX Runtime's own profiler; see `ort_profile`.
 
-        Not optimised, each node of the file is there.
+        Not optimised, each node of the file is there; optimised, it also proves the precision.
         """
         with tempfile.TemporaryDirectory(prefix="xbench-profile-") as folder:
             options = self._session_options(optimised=optimised)
@@ -232,7 +173,16 @@ class OrtSessionRunner:
             options.profile_file_prefix = str(Path(folder) / "ort")
             session = self._create(options)
             call_profiled(functools.partial(_infer, session, feeds), self.clock)
-            return read_profile(json.loads(Path(session.end_profiling()).read_text()))
+            events = json.loads(Path(session.end_profiling()).read_text())
+        report = read_profile(events)
+        return replace(report, notes=self._prove_precision(report, events)) if optimised else report
+
+    def _prove_precision(self, report: ProfileReport, events: Sequence[Event]) -> tuple[str, ...]:
+        """What the profiled run tells of the precision, for people; nothing where the options alone set it.
+
+        Raises InvalidError where it was not the one that the profile names.
+        """
+        return ()
 
 
 def _infer(session: Any, feeds: Feeds) -> Outputs:

@@ -1,4 +1,7 @@
-"""Writes the tables of docs/suite.md out of the schema: `python scripts/suite_docs.py`. A test holds them equal."""
+"""Writes the tables of docs/suite.md and docs/hardware-profiles.md: `python scripts/suite_docs.py`.
+
+They come out of the schemas of a suite and of a profile file. Tests hold them equal.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+from xbench.profiles.files import ProfileFile
 from xbench.suite.model import json_schema
 
-PAGE = Path(__file__).parent.parent / "docs" / "suite.md"
+DOCS = Path(__file__).parent.parent / "docs"
 BEGIN = "<!-- begin: written by scripts/suite_docs.py -->"
 END = "<!-- end -->"
 Schema = dict[str, Any]
@@ -17,21 +21,21 @@ Schema = dict[str, Any]
 _TELLING = ("method", "task")
 
 
-def tables(schema: Schema) -> str:
-    """A heading and a table for each mapping of a suite, in the order in which a reader meets them."""
+def tables(schema: Schema, what: str) -> str:
+    """A heading and a table for each mapping of a file, in the order in which a reader meets them."""
     places: dict[str, list[str]] = {}
     _collect(schema, schema, "", places)
-    parts = [_table("the suite itself", schema, schema)]
+    parts = [_table(f"the {what} itself", schema, schema)]
     for name, paths in places.items():
         parts.append(_table(" and ".join(f"`{path}`" for path in paths), schema["$defs"][name], schema))
     return "\n\n".join(parts)
 
 
-def page(old: str, schema: Schema) -> str:
+def page(old: str, schema: Schema, what: str = "suite") -> str:
     """The page with its tables written anew."""
     before, _, rest = old.partition(BEGIN)
     after = rest.partition(END)[2]
-    return f"{before}{BEGIN}\n\n{tables(schema)}\n\n{END}{after}"
+    return f"{before}{BEGIN}\n\n{tables(schema, what)}\n\n{END}{after}"
 
 
 def _collect(place: Schema, root: Schema, path: str, places: dict[str, list[str]]) -> None:
@@ -122,4 +126,9 @@ def _cell(text: str) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(PAGE.read_text(encoding="utf-8"), json_schema()), encoding="utf-8")
+    for name, schema, what in (
+        ("suite.md", json_schema(), "suite"),
+        ("hardware-profiles.md", ProfileFile.model_json_schema(by_alias=True), "profile file"),
+    ):
+        text = (DOCS / name).read_text(encoding="utf-8")
+        (DOCS / name).write_text(page(text, schema, what), encoding="utf-8")

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import cast
 
-from .errors import InputError
+from .errors import InputError, UnavailableError
 from .protocols import Exporter, Runner
 
 RUNNERS = {
     "cpu": "xbench.runners.cpu:CpuRunner",
     "cuda": "xbench.runners.cuda:CudaRunner",
     "tensorrt": "xbench.runners.tensorrt_ep:TensorRtRunner",
+    "openvino": "xbench.runners.openvino_ep:OpenVinoRunner",
+    "openvino-native": "xbench.runners.openvino_native:OpenVinoNativeRunner",
+    "torch": "xbench.runners.torch_module:TorchRunner",
+    "ort": "xbench.runners.ort_any:AnyProviderRunner",
     "fake": "xbench.runners.fake:FakeRunner",
 }
 EXPORTERS = {
@@ -22,27 +28,100 @@ EXPORTERS = {
 }
 
 
-def _reference(kind: str, name: str, shipped: dict[str, str]) -> str:
-    known = dict(shipped)
+# What the core calls; a class without one of them would fail in the middle of a run.
+_RUNNER_PARTS = (
+    "simulated",
+    "probe",
+    "warm_import",
+    "load",
+    "close",
+    "cache_use",
+    "bind",
+    "infer",
+    "placement",
+    "profile_run",
+    "__enter__",
+    "__exit__",
+)
+_EXPORTER_PARTS = ("export",)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plugin:
+    """Where a plug-in is: `module:attribute`, and the package that brings it; empty: xbench itself."""
+
+    name: str
+    reference: str
+    package: str = ""
+
+    @property
+    def owner(self) -> str:
+        return f"the package {self.package}" if self.package else "xbench"
+
+
+def _found(kind: str, shipped: dict[str, str]) -> dict[str, list[_Plugin]]:
+    """All that claim a name, the shipped one first."""
+    found = {name: [_Plugin(name, reference)] for name, reference in shipped.items()}
     for entry in entry_points(group=f"xbench.{kind}s"):
-        known.setdefault(entry.name, entry.value)
-    if name in known:
-        return known[name]
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    raise InputError(f"There is no {kind} called {name!r}", f"known are {', '.join(sorted(known))}", hint.strip())
+        package = entry.dist.name if entry.dist else "that is not to be told"
+        found.setdefault(entry.name, []).append(_Plugin(entry.name, entry.value, package))
+    return {name: sorted(claims, key=lambda one: one.package) for name, claims in found.items()}
 
 
-def _load(reference: str) -> object:
-    module, _, attribute = reference.partition(":")
-    return getattr(import_module(module), attribute)
+def _choose(kind: str, name: str, shipped: dict[str, str]) -> _Plugin:
+    """The only plug-in of a name. Raises InputError where there is none; UnavailableError where several claim it."""
+    found = _found(kind, shipped)
+    claims = found.get(name, [])
+    if not claims:
+        near = difflib.get_close_matches(name, found, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise InputError(f"There is no {kind} called {name!r}", f"known are {', '.join(sorted(found))}", hint.strip())
+    if len(claims) > 1:
+        others = ", ".join(sorted(one.package for one in claims if one.package))
+        raise UnavailableError(
+            f"The {kind} {name!r} is claimed by {' and by '.join(one.owner for one in claims)}",
+            "which of them a figure came from could not be told",
+            f"uninstall all but one, or have it renamed: {others}",
+        )
+    return claims[0]
+
+
+def _load(kind: str, plugin: _Plugin, parts: Sequence[str]) -> type[object]:
+    """The class of a plug-in. Raises UnavailableError, with its package, where it cannot be had or is not one."""
+    module, _, attribute = plugin.reference.partition(":")
+    if not plugin.package:
+        return cast(type[object], getattr(import_module(module), attribute))
+    try:
+        # Code of others: whatever it raises is its own fault, and must be told as such.
+        loaded = getattr(import_module(module), attribute)
+    except Exception as error:
+        raise _broken(kind, plugin, f"{type(error).__name__}: {error}") from error
+    if not isinstance(loaded, type):
+        raise _broken(kind, plugin, f"{plugin.reference} is no class, but a {type(loaded).__name__}")
+    missing = [part for part in parts if not hasattr(loaded, part)]
+    if missing:
+        raise _broken(kind, plugin, f"{plugin.reference} has no {', '.join(missing)}")
+    return loaded
+
+
+def _broken(kind: str, plugin: _Plugin, told: str) -> UnavailableError:
+    return UnavailableError(
+        f"The {kind} {plugin.name!r} of {plugin.owner} cannot be used",
+        " ".join(told.split())[:300],
+        f"tell those who made {plugin.package}, or pip uninstall {plugin.package}",
+    )
 
 
 def runner_class(name: str) -> type[Runner]:
-    """The runner of that name. Raises InputError, with the nearest name, where there is none."""
-    return cast(type[Runner], _load(_reference("runner", name, RUNNERS)))
+    """The runner of that name.
+
+    Raises InputError where there is none, with the nearest name; UnavailableError where several packages claim
+    it, a shipped name included, and where a third party's is broken.
+    """
+    return cast(type[Runner], _load("runner", _choose("runner", name, RUNNERS), _RUNNER_PARTS))
 
 
 def exporter(name: str) -> Exporter:
-    """A new exporter of that name. Raises InputError, with the nearest name, where there is none."""
-    return cast(type[Exporter], _load(_reference("exporter", name, EXPORTERS)))()
+    """A new exporter of that name; raises as `runner_class` does."""
+    kind = _load("exporter", _choose("exporter", name, EXPORTERS), _EXPORTER_PARTS)
+    return cast(type[Exporter], kind)()

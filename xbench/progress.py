@@ -81,7 +81,10 @@ class Journey:
 
     def _show(self, share: float) -> None:
         assert self._current is not None  # noqa: S101 - only called between begin and end
-        left = sum(stage.left for stage in self._stages.values()) - share * self._current.expected_each
-        spent = sum(stage.spent for stage in self._stages.values()) + share * self._current.expected_each
+        each, elapsed = self._current.expected_each, self.clock() - self._since
+        # A case may take far longer than those before it, as on an emulated target: then what is seen of it counts.
+        whole = max(each, elapsed / share) if share > 0 else each
+        left = sum(stage.left for stage in self._stages.values()) - each + (1 - share) * whole
+        spent = sum(stage.spent for stage in self._stages.values()) + share * whole
         done = spent / (spent + left) if spent + left > 0 else 0.0
         self.listener.show(self._current.name, self._case, done, max(0.0, left))

@@ -29,12 +29,14 @@ class ProfileReport:
 
     A node's key is its name, or `OP_INDEX` (its operator and its place in the file) where it has none; nodes of
     subgraphs have none. `operators` come from the same runs, the longest first; empty where the runner cannot
-    tell what a single operator takes, as where it does not wait for the device after each of them.
+    tell what a single operator takes, as where it does not wait for the device after each of them. `notes` are
+    told beside the figures, in words that need no name of the model: what the runs prove of the precision, say.
     """
 
     provider_ns: dict[str, int]
     output_shapes: dict[str, list[list[int]]]
     operators: tuple[OperatorTime, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class Exporter(Protocol):
@@ -55,6 +57,8 @@ class Runner(Protocol):
     """A context manager that runs one artifact on one execution provider, inside a worker process.
 
     Made by `Runner(path, label, profile)`; entering it creates no session yet, so that loading can be timed.
+    `path` is the ONNX file. A class with the attribute `needs_module = True` is given the PyTorch program instead
+    that is kept beside it (docs/decisions/0008-torch-reference.md).
     """
 
     simulated: bool
@@ -104,7 +108,8 @@ class Runner(Protocol):
     def profile_run(self, feeds: Feeds, *, optimised: bool) -> ProfileReport:
         """Runs in a session of its own with the profiler on; never timed ones.
 
-        At most five of a slow model, and about half a second of a quick one.
+        At most five of a slow model, and about half a second of a quick one. Raises InvalidError where they show
+        another precision than the profile's.
         """
 
 

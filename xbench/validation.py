@@ -49,9 +49,8 @@ def _tuples(data: Any) -> Any:
 
 def _problem(document: YamlDocument, model: type[BaseModel], detail: ErrorDetails) -> str:
     path = _real_path(document.data, detail["loc"], detail["type"] == "missing")
-    line, column = document.position(path)
     where = ".".join(str(part)[:80] for part in path) or "the document"
-    return f"{document.name}:{line}:{column}: {where}: {_message(model, path, detail)}"
+    return f"{document.place(path)}: {where}: {_message(model, path, detail)}"
 
 
 def _real_path(data: Any, loc: tuple[int | str, ...], missing: bool) -> Path_:

@@ -34,6 +34,11 @@ class YamlDocument:
             path = path[:-1]
         return self.positions.get(path, (1, 1))
 
+    def place(self, path: Path_) -> str:
+        """The same in words: `FILE:LINE:COLUMN`."""
+        line, column = self.position(path)
+        return f"{self.name}:{line}:{column}"
+
 
 _PLAIN = frozenset(f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "str"))
 

@@ -18,8 +18,8 @@ def test_other_devices_or_profiles_are_refused():
     devices = find_devices(["cpu"], [])
     begun = record(devices=devices)
     _require_same_devices(begun, devices)
-    with pytest.raises(InvalidError, match="then cpu; now cpu, cuda"):
-        _require_same_devices(begun, find_devices(["cpu", "cuda"], []))
+    with pytest.raises(InvalidError, match="then cpu; now cpu, cpu-1thread"):
+        _require_same_devices(begun, find_devices(["cpu", "cpu-1thread"], []))
     edited = devices[0].model_copy(update={"profile": devices[0].profile.model_copy(update={"threads": 1})})
     with pytest.raises(InvalidError, match="with other profiles"):
         _require_same_devices(begun, [edited])

@@ -52,13 +52,14 @@ def forced(name: str, folder: Path, **environment: str) -> dict:
     graph = helper.make_graph([helper.make_node("MatMul", ["x", "w"], ["y"])], "g", [x], [y], [weight])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
     onnx.save(model, folder / "m.onnx")
+    environment = os.environ | {"XDG_CACHE_HOME": str(folder)} | environment
     command = [sys.executable, "-c", FORCED, name, str(folder / "m.onnx")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=os.environ | environment)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
 
-PROVIDERS = {"cuda": "CUDAExecutionProvider", "tensorrt": "TensorrtExecutionProvider"}
+PROVIDERS = {"cuda-fp32": "CUDAExecutionProvider", "tensorrt-tf32": "TensorrtExecutionProvider"}
 
 
 @NO_DRIVER
@@ -87,7 +88,7 @@ def test_the_gpu_build_without_its_libraries_does_not_fall_back_to_the_cpu(tmp_p
     assert PROVIDERS[name] in answer["told"]
 
 
-@pytest.mark.parametrize("name", ["cpu", "cuda", "tensorrt"])
+@pytest.mark.parametrize("name", ["cpu", "cuda-fp32", "tensorrt-tf32"])
 def test_an_option_that_a_runner_does_not_know_is_named(name):
     profile = all_profiles()[name].model_copy(update={"options": {"warp_speed": True}})
     with pytest.raises(InputError, match=r"(?s)'warp_speed'.*spinning"):

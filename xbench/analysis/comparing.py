@@ -56,7 +56,7 @@ def analyse(
 
 
 def _case(group: GroupState, sets: Sequence[ProcessSet], label: str, seed: int) -> CaseResult:
-    failure = group.failures.get(label, "")
+    failure = group.failures.get(label, "") or "; ".join(_untimed(group, label))
     summary = None if failure else summarise(group, sets, label, seed)
     if summary is None and not failure:
         failure = "not timed: nothing was left to compare" if group.stopped else "not timed yet"
@@ -91,6 +91,8 @@ def _compare(
         if label in group.failures:
             whose = "" if label == candidate else f"{label}: "
             return base.model_copy(update={"reasons": (whose + group.failures[label],)})
+    if group.untimed:
+        return base.model_copy(update={"verdict": "untimed", "reasons": tuple(_untimed(group, candidate))})
     pair = _pair(group, sets, baseline, candidate, seed)
     speedup = speedup_of(pair)
     if speedup is None or floor is None:
@@ -102,6 +104,24 @@ def _compare(
             **_judged(group, pair, speedup, floor, margin),
         }
     )
+
+
+def _untimed(group: GroupState, label: str) -> Iterator[str]:
+    """Why there are no times, where nothing is timed; and how far the outputs are from this machine's own."""
+    if not group.untimed:
+        return
+    yield group.untimed
+    parity = group.parities.get(label)
+    if parity is not None:
+        worst = max(parity.outputs, key=lambda one: one.max_rel, default=None)
+        if worst is None or worst.max_rel == 0:
+            yield "outputs are those of this machine's own CPU"
+        else:
+            yield (
+                f"output {worst.output!r} differs from that of this machine's own CPU by up to "
+                f"{worst.max_rel:.2g} of its largest value"
+                + ("" if parity.passed else f", and rounding explains {parity.tolerance:g} at most")
+            )
 
 
 def _no_estimate(pair: Pair) -> str:

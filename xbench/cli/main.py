@@ -13,7 +13,7 @@ import typer
 
 from .._version import __version__
 from ..errors import InterruptedRunError, XbenchError
-from .options import Budget, Hardware, Json, Output, Precision, ProfileDir, Quiet, TimeLimit
+from .options import AsIs, Budget, Hardware, Json, Output, Precision, ProfileDir, Quiet, TimeLimit
 
 app = typer.Typer(
     name="xbench",
@@ -65,6 +65,7 @@ def run(
     trust: Annotated[bool, typer.Option("--trust", help="Run the code that the suite names.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the last unfinished run.")] = False,
     profile_dir: ProfileDir = None,
+    as_is: AsIs = False,
 ) -> None:
     """The whole road: prune, export, run, score, gate; the per-device table; the verdicts."""
     from ..suite.loading import default_suite, load_suite
@@ -72,7 +73,7 @@ def run(
     from .travelling import travel_and_show
 
     options = run_options(hardware, precision, budget, time_limit, output, profile_dir)
-    options = replace(options, trusted=trust, resume=resume)
+    options = replace(options, trusted=trust, resume=resume, as_is=as_is)
     raise typer.Exit(travel_and_show(load_suite(suite or default_suite()), options, json_file, quiet))
 
 
@@ -100,6 +101,7 @@ def compare(
     json_file: Json = None,
     quiet: Quiet = False,
     profile_dir: ProfileDir = None,
+    as_is: AsIs = False,
 ) -> None:
     """Any ONNX files against each other, with nothing configured. Needs no torch."""
     from .comparing import check_files, suite_of
@@ -107,7 +109,7 @@ def compare(
     from .travelling import travel_and_show
 
     options = run_options(hardware, precision, budget, time_limit, output, profile_dir)
-    options = replace(options, inputs=tuple(inputs or ()))
+    options = replace(options, inputs=tuple(inputs or ()), as_is=as_is)
     loaded = suite_of(base, candidates, shapes(shape or ()))
     check_files(loaded, options.inputs)
     raise typer.Exit(travel_and_show(loaded, options, json_file, quiet, sentences=True))
@@ -125,12 +127,14 @@ def self_test(
     json_file: Json = None,
     quiet: Quiet = False,
     profile_dir: ProfileDir = None,
+    as_is: AsIs = False,
 ) -> None:
     """Whether this machine is fit to measure on: a copy of a model, and a planted slowdown of 5 %."""
     from .parsing import run_options
     from .self_testing import self_test_and_show
 
     options = run_options([hardware], None, budget, None, output or RESULTS, profile_dir)
+    options = replace(options, as_is=as_is)
     raise typer.Exit(self_test_and_show(options, output is not None, json_file, quiet))
 
 
@@ -164,20 +168,57 @@ def gate(name: RunName = "last", output: Output = RESULTS) -> None:
     raise typer.Exit(gate_run(name, output))
 
 
+@app.command()
+def doctor(json_file: Json = None, quiet: Quiet = False) -> None:
+    """What runs here, what does not, why, and the command that mends it; and known traps."""
+    from .doctoring import doctor_and_show
+
+    raise typer.Exit(doctor_and_show(json_file, quiet))
+
+
 @hardware_app.command("list")
-def hardware_list(profile_dir: ProfileDir = None) -> None:
-    """All profiles, and whether each can run here."""
+def hardware_list(
+    here: Annotated[bool, typer.Option("--here", help="Only those that can run here.")] = False,
+    profile_dir: ProfileDir = None,
+) -> None:
+    """All profiles: whether this machine is it, and if not, what differs."""
     from .hardware import list_profiles
 
-    list_profiles(tuple(profile_dir or ()))
+    list_profiles(tuple(profile_dir or ()), here)
 
 
 @hardware_app.command("show")
 def hardware_show(name: str, profile_dir: ProfileDir = None) -> None:
-    """One profile, whole, and whether it can run here."""
+    """One profile, whole: its files, whether this machine is it, and all that differs."""
     from .hardware import show_profile
 
     show_profile(name, tuple(profile_dir or ()))
+
+
+@hardware_app.command("check")
+def hardware_check(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME...]", help="Profiles. Default: all that can run here.")
+    ] = None,
+    profile_dir: ProfileDir = None,
+) -> None:
+    """Whether these profiles can run here; the exit code is 4 where one cannot."""
+    from .hardware import check_profiles
+
+    raise typer.Exit(check_profiles(names or (), tuple(profile_dir or ())))
+
+
+@hardware_app.command("probe")
+def hardware_probe(
+    name: Annotated[str, typer.Argument(metavar="[NAME]", help="The profile.")] = "cpu",
+    json_file: Json = None,
+    quiet: Quiet = False,
+    profile_dir: ProfileDir = None,
+) -> None:
+    """Measure what this machine reaches at best: memory copy, and matrix products by precision."""
+    from .probing import probe_and_show
+
+    probe_and_show(name, tuple(profile_dir or ()), json_file, quiet)
 
 
 @suite_app.command("schema")
@@ -196,6 +237,29 @@ def results_list(output: Output = RESULTS) -> None:
     from .reporting import list_runs
 
     list_runs(output)
+
+
+@results_app.command("export")
+def results_export(
+    names: Annotated[list[str], typer.Argument(metavar="RUN...", help="Runs, each as `report` takes it.")],
+    to: Annotated[Path, typer.Option("--to", metavar="FILE.tar.gz", help="The bundle to write.")],
+    output: Output = RESULTS,
+) -> None:
+    """Put runs into one file, to be imported on another machine."""
+    from .reporting import export_runs
+
+    export_runs(names, to, output)
+
+
+@results_app.command("import")
+def results_import(
+    bundle: Annotated[Path, typer.Argument(metavar="FILE.tar.gz", help="What `results export` wrote.")],
+    output: Output = RESULTS,
+) -> None:
+    """Take in the runs of a bundle, each file checked by its digest: all of them or none."""
+    from .reporting import import_runs
+
+    import_runs(bundle, output)
 
 
 def main() -> None:

@@ -13,6 +13,12 @@ Hardware = Annotated[
         "--hardware", metavar="NAME", help="Hardware profile; repeatable. The default, auto: all that are here."
     ),
 ]
+AsIs = Annotated[
+    bool,
+    typer.Option(
+        "--as-is", help="Run the named profiles of other machines too, under the name of the device that is here."
+    ),
+]
 Precision = Annotated[
     str | None,
     typer.Option(

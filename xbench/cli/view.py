@@ -12,6 +12,8 @@ from rich.text import Text
 from ..progress import Listener
 from ..report.text import visible
 
+_LINE_EACH_S = 60.0
+
 
 def _left(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
@@ -32,15 +34,17 @@ class QuietView:
 
 
 class LineView:
-    """For logs and pipes: one line when a case begins."""
+    """For logs and pipes: one line when a case begins, and one a minute while it goes on."""
 
     def __init__(self) -> None:
         self._last = ""
+        self._told = 0.0
 
     def show(self, stage: str, case: str, done: float, left_seconds: float) -> None:
-        """A line for each new case."""
-        if f"{stage} {case}" != self._last:
-            self._last = f"{stage} {case}"
+        """A line for each new case, and each minute."""
+        now = time.monotonic()
+        if f"{stage} {case}" != self._last or now - self._told >= _LINE_EACH_S:
+            self._last, self._told = f"{stage} {case}", now
             print(visible(f"[{done:4.0%}, {_left(left_seconds)}] {stage}: {case}"), file=sys.stderr)  # noqa: T201
 
     def note(self, text: str) -> None:

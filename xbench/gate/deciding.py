@@ -43,7 +43,7 @@ def decide_speed(spec: GateSpec, comparison: Comparison) -> GateVerdict | None:
 def _speed_outcome(bound: float, comparison: Comparison) -> tuple[GateOutcome, str]:
     speedup = comparison.speedup
     reasons = "; ".join(comparison.reasons)
-    if comparison.verdict == "invalid":
+    if comparison.verdict in ("invalid", "untimed"):
         return "invalid", reasons or "the measurement is invalid"
     if speedup is None:
         return "inconclusive", reasons or "the speedup was not measured"

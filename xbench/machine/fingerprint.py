@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -21,6 +21,8 @@ _LIBRARIES = (
     "onnx",
     "onnxruntime",
     "onnxruntime-gpu",
+    "onnxruntime-ep-openvino",
+    "openvino",
     "torch",
     "torch-pruning",
     "optimum",
@@ -36,6 +38,8 @@ _ENVIRONMENT = (
     "OPENBLAS_NUM_THREADS",
     "CUDA_VISIBLE_DEVICES",
     "NVIDIA_TF32_OVERRIDE",
+    "ONEDNN_MAX_CPU_ISA",
+    "DNNL_MAX_CPU_ISA",
     "ORT_LOAD_CONFIG_FROM_MODEL",
     "MALLOC_ARENA_MAX",
 )
@@ -49,7 +53,8 @@ def _first_line(path: str) -> str:
     return file.read_text(errors="replace").strip().split("\n", 1)[0] if file.is_file() else ""
 
 
-def _cpuinfo() -> dict[str, str]:
+def cpu_info() -> dict[str, str]:
+    """What /proc/cpuinfo says of the first CPU; empty where there is no such file."""
     file = Path("/proc/cpuinfo")
     found: dict[str, str] = {}
     for line in file.read_text(errors="replace").splitlines() if file.is_file() else ():
@@ -58,9 +63,14 @@ def _cpuinfo() -> dict[str, str]:
     return found
 
 
+def cpu_model(info: Mapping[str, str]) -> str:
+    """The CPU's name out of `cpu_info`; on ARM the number of its part."""
+    return info.get("model name") or info.get("CPU part") or platform.processor() or "unknown"
+
+
 def cpu_flags() -> frozenset[str]:
     """CPU features as /proc/cpuinfo names them (`flags` on x86, `Features` on ARM)."""
-    info = _cpuinfo()
+    info = cpu_info()
     return frozenset((info.get("flags") or info.get("Features") or "").split())
 
 
@@ -95,10 +105,10 @@ def _gpus() -> tuple[str, ...]:
 
 def fingerprint() -> Fingerprint:
     """What this machine is, now."""
-    info = _cpuinfo()
+    info = cpu_info()
     khz = _first_line("/sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq")
     return Fingerprint(
-        cpu_model=info.get("model name") or info.get("CPU part") or platform.processor() or "unknown",
+        cpu_model=cpu_model(info),
         architecture=platform.machine(),
         cpu_flags_sha256=hashlib.sha256(" ".join(sorted(cpu_flags())).encode()).hexdigest(),
         cpus_online=os.cpu_count() or 0,

@@ -12,10 +12,12 @@ from typing import Any
 
 from ..errors import UnavailableError
 
+NVML = "libnvidia-ml.so.1"
 _SUCCESS = 0
 _NOT_AVAILABLE = 2**64 - 1  # NVML_VALUE_NOT_AVAILABLE
 _CLOCK_SM = 1  # NVML_CLOCK_SM
 _MOST_PROCESSES = 1024
+_NAME_BYTES = 96  # NVML_DEVICE_NAME_V2_BUFFER_SIZE; the driver's version takes 80 at most
 _MIB = 1024 * 1024
 _UJ_PER_MJ = 1000  # microjoules in a millijoule
 _IDLE = 0x1
@@ -45,7 +47,17 @@ class _Process(ctypes.Structure):
     )
 
 
-class _Nvml:
+class _Memory(ctypes.Structure):
+    """nvmlMemory_t of nvmlDeviceGetMemoryInfo; bytes."""
+
+    _fields_ = (
+        ("total", ctypes.c_ulonglong),
+        ("free", ctypes.c_ulonglong),
+        ("used", ctypes.c_ulonglong),
+    )
+
+
+class Nvml:
     """The library, once it is loaded and initialised. It stays so until the process ends."""
 
     def __init__(self, library: ctypes.CDLL) -> None:
@@ -66,7 +78,7 @@ class _Nvml:
 class Gpu:
     """One GPU. Each method raises UnavailableError where the driver does not tell what is asked."""
 
-    def __init__(self, nvml: _Nvml, index: int) -> None:
+    def __init__(self, nvml: Nvml, index: int) -> None:
         self._nvml = nvml
         self._handle = ctypes.c_void_p()
         nvml.call("nvmlDeviceGetHandleByIndex_v2", ctypes.c_uint(index), ctypes.byref(self._handle))
@@ -86,6 +98,39 @@ class Gpu:
         self._ask("nvmlDeviceGetComputeRunningProcesses_v3", ctypes.byref(count), processes)
         used = [process.used for process in processes[: count.value] if process.pid == pid]
         return None if not used or _NOT_AVAILABLE in used else sum(used) / _MIB
+
+    def memory_mib(self) -> tuple[float, float]:
+        """MiB of the GPU's memory that are free now, and MiB that it has."""
+        memory = _Memory()
+        self._ask("nvmlDeviceGetMemoryInfo", ctypes.byref(memory))
+        return memory.free / _MIB, memory.total / _MIB
+
+    def name(self) -> str:
+        """The card's name, such as NVIDIA H100 80GB HBM3."""
+        buffer = ctypes.create_string_buffer(_NAME_BYTES)
+        self._ask("nvmlDeviceGetName", buffer, ctypes.c_uint(_NAME_BYTES))
+        return buffer.value.decode()
+
+    def driver(self) -> str:
+        """The driver's version, such as 580.65.06."""
+        buffer = ctypes.create_string_buffer(_NAME_BYTES)
+        self._nvml.call("nvmlSystemGetDriverVersion", buffer, ctypes.c_uint(_NAME_BYTES))
+        return buffer.value.decode()
+
+    def compute_capability(self) -> str:
+        """What CUDA calls the card's generation, such as 9.0."""
+        major, minor = ctypes.c_int(), ctypes.c_int()
+        self._ask("nvmlDeviceGetCudaComputeCapability", ctypes.byref(major), ctypes.byref(minor))
+        return f"{major.value}.{minor.value}"
+
+    def partitioned(self) -> bool:
+        """Whether the card is in MIG mode, so that who uses it has a part of it. Most cards know no such mode."""
+        current, pending = ctypes.c_uint(), ctypes.c_uint()
+        try:
+            self._ask("nvmlDeviceGetMigMode", ctypes.byref(current), ctypes.byref(pending))
+        except UnavailableError:
+            return False
+        return bool(current.value)
 
     def clock_mhz(self) -> int:
         """The clock of the streaming multiprocessors, now."""
@@ -113,17 +158,22 @@ class Gpu:
         return value.value
 
 
-def gpu(index: int, library: str = "libnvidia-ml.so.1") -> tuple[Gpu | None, str]:
+def gpu(index: int, library: str = NVML) -> tuple[Gpu | None, str]:
     """The GPU of this number and no reason, or None and why there is none. `library` is for tests.
 
     NVML numbers by place on the PCI bus, and all cards. CUDA does so with CUDA_DEVICE_ORDER=PCI_BUS_ID only,
     and leaves out what CUDA_VISIBLE_DEVICES does not name: among unlike cards the same number can be another.
     """
     try:
-        loaded = ctypes.CDLL(library)
-    except OSError as error:
-        return None, f"NVIDIA's driver is not here: {error}"
-    try:
-        return Gpu(_Nvml(loaded), index), ""
+        return Gpu(load_nvml(library), index), ""
     except UnavailableError as error:
         return None, error.reason
+
+
+def load_nvml(library: str = NVML) -> Nvml:
+    """NVML, ready. Raises UnavailableError where the driver is not here, or does not answer."""
+    try:
+        loaded = ctypes.CDLL(library)
+    except OSError as error:
+        raise UnavailableError("NVIDIA's driver is not here", str(error)) from error
+    return Nvml(loaded)

@@ -37,6 +37,11 @@ class LoadedModel:
         self._call_seconds = 0.0
         self.placement = Placement.model_validate(self._loaded["placement"])
 
+    @property
+    def played(self) -> str:
+        """The proof, in words, that an emulated processor is played; empty elsewhere."""
+        return self._process.played
+
     def come_up(self, sets: Sequence[Feeds], look_seconds: float) -> WarmUp:
         """The first inference, and then calls for some `look_seconds`: from which on they are steady.
 
@@ -64,7 +69,7 @@ class LoadedModel:
             session_creation_ms=self._loaded["session_ns"] / _MS,
             first_inference_ms=self._first_ns / _MS,
             second_session_creation_ms=again["session_ns"] / _MS,
-            cache=CacheUse.model_validate(self._loaded["cache"]),
+            cache=CacheUse.model_validate(again["first_cache"]),
             second_cache=CacheUse.model_validate(again["cache"]),
         )
 
@@ -92,7 +97,7 @@ class LoadedModel:
             "profile_run", inputs=str(inputs), optimised=optimised, expected_seconds=expected
         )
         operators = tuple(OperatorTime.model_validate(one) for one in answer["operators"])
-        return ProfileReport(answer["provider_ns"], answer["output_shapes"], operators)
+        return ProfileReport(answer["provider_ns"], answer["output_shapes"], operators, tuple(answer["notes"]))
 
 
 @contextmanager

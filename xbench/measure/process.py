@@ -8,18 +8,22 @@ import os
 import select
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import IO, Any, Self
 
+from .._version import __version__
 from ..errors import WorkerError
+from ..machine.emulator import python_command
 from ..records.profile import HardwareProfile
 from .messages import Message, raise_error
 
 _LAST_LINES = 3
 _START_LIMIT_S = 60.0
+_CREATING = ("load", "load_again")
+# QEMU says so of features of a CPU that no program of a user needs, each time that it starts.
+_NO_MATTER = "warning: TCG doesn't support requested feature"
 
 
 class WorkerProcess:
@@ -32,6 +36,9 @@ class WorkerProcess:
     runner's library took to be imported. `time_limit` (seconds) bounds loading and each other answer; `request`
     takes more where the work is known to be longer. The process has a session of its own, so that Ctrl-C
     reaches the parent alone.
+
+    Where the profile's processor is emulated, the process runs under the emulator, and `played` is the proof of
+    it in words; entering raises UnavailableError where there is no emulator.
     """
 
     def __init__(self, path: Path, label: str, profile: HardwareProfile, time_limit: float) -> None:
@@ -49,15 +56,17 @@ class WorkerProcess:
         self._spawned_ns = 0
         self.process_start_ns = 0
         self.import_ns = 0
+        self.played = ""
 
     def __enter__(self) -> Self:
+        python = python_command(self.profile.emulation)
         command_read, command_write = os.pipe()
         answer_read, answer_write = os.pipe()
         self._stderr = tempfile.TemporaryFile()
         arguments = [str(command_read), str(answer_write), str(os.getpid())]
         self._spawned_ns = time.monotonic_ns()
         self._child = subprocess.Popen(
-            [sys.executable, "-P", "-m", "xbench.measure.worker", *arguments],
+            [*python, "-P", "-m", "xbench.measure.worker", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=self._stderr,
             stderr=self._stderr,
@@ -76,7 +85,8 @@ class WorkerProcess:
             return
         self._begun = True
         profile = self.profile.model_dump(mode="json", by_alias=True)
-        self._send({"path": str(self.path), "label": self.label, "profile": profile}, "start")
+        start = {"version": __version__, "path": str(self.path), "label": self.label, "profile": profile}
+        self._send(start, "start")
 
     def make_ready(self) -> None:
         """Wait until the process has imported its libraries."""
@@ -87,6 +97,7 @@ class WorkerProcess:
         # The worker's clock is this one: CLOCK_MONOTONIC is the same for all processes of a machine.
         self.process_start_ns = answer["started_ns"] - self._spawned_ns
         self.import_ns = answer["import_ns"]
+        self.played = answer["played"]
         self._ready = True
 
     def __exit__(self, *exc: object) -> None:
@@ -154,14 +165,22 @@ class WorkerProcess:
         lines: list[str] = []
         if self._stderr is not None:
             self._stderr.seek(0)
-            lines = self._stderr.read().decode(errors="replace").strip().splitlines()[-_LAST_LINES:]
+            told = self._stderr.read().decode(errors="replace").strip().splitlines()
+            lines = [line for line in told if _NO_MATTER not in line][-_LAST_LINES:]
         how = f"exit status {status}"
         if status < 0:
             how = f"signal {signal.Signals(-status).name}"
             if -status == signal.SIGKILL:
                 how += ", which is how the kernel ends a process that takes too much memory"
+            elif what in _CREATING:
+                how += f", while {_provider(self.profile)} of the profile {self.profile.name} created its session"
         return WorkerError(
             f"The worker of {self.label} died during `{what}` ({how})",
             "; ".join(lines),
             "see the log of the machine (dmesg) if nothing is said here",
         )
+
+
+def _provider(profile: HardwareProfile) -> str:
+    """The execution provider that a profile is about; its runner where it names none."""
+    return profile.placement.provider if profile.placement else f"the runner {profile.runner!r}"

@@ -19,11 +19,14 @@ from typing import IO, Any
 
 import numpy as np
 
+from .._version import __version__
 from ..errors import InvalidError, WorkerError, XbenchError
+from ..machine.emulator import require_played
 from ..plugins import runner_class
 from ..protocols import Feeds, Runner
 from ..records.profile import HardwareProfile
 from ..stats.arrivals import poisson_arrivals
+from .copying import copy_times
 from .exchange import read_arrays, write_arrays
 from .load import serve_arrivals, sleep_and_spin, time_queries
 from .messages import Message, error_message, send
@@ -45,6 +48,7 @@ class Worker:
     """One runner and the state between its commands."""
 
     def __init__(self, path: str, label: str, profile: HardwareProfile) -> None:
+        self.played = "" if profile.emulation is None else require_played(profile)
         kind = runner_class(profile.runner)
         start = time.monotonic_ns()
         kind.warm_import()
@@ -77,10 +81,14 @@ class Worker:
         return self.runner.cache_use().model_dump()
 
     def load_again(self) -> Message:
-        """Create the session once more, after the first was closed: what a warm cache is worth."""
+        """Create the session once more, after the first was closed: what a warm cache is worth.
+
+        What the first one did with a cache is asked once more too: some build at the first inference.
+        """
         self.calls = []
+        first = self._cache()
         self.runner.close()
-        return {"session_ns": self._create(), "cache": self._cache()}
+        return {"session_ns": self._create(), "first_cache": first, "cache": self._cache()}
 
     def bind(self) -> Message:
         """Make the timed calls, one for each set of inputs, and make the first inference."""
@@ -143,6 +151,17 @@ class Worker:
         turn = first % len(self.calls)
         return [*self.calls[turn:], *self.calls[:turn]]
 
+    def copy_memory(self, array_bytes: int, threads: int, repeats: int) -> Message:
+        """Copy memory of the machine's own; asked of a worker that has loaded no model. See `copying`.
+
+        Raises InvalidError where the target has other memory, or none.
+        """
+        if self.runner.simulated:
+            raise InvalidError("No memory is copied: the runner is simulated")
+        if self.runner.device_index is not None:
+            raise InvalidError("The device's memory was not probed", "only the machine's own memory can be")
+        return {"samples_ns": copy_times(array_bytes, threads, repeats).tolist()}
+
     def memory(self) -> Message:
         """Peaks while loading and while running, less what was held before the model."""
         return self.memory_use.use(self.runner.device_index).model_dump()
@@ -163,6 +182,7 @@ class Worker:
             "provider_ns": report.provider_ns,
             "output_shapes": report.output_shapes,
             "operators": [one.model_dump() for one in report.operators],
+            "notes": report.notes,
         }
 
 
@@ -185,6 +205,7 @@ _COMMANDS = frozenset(
         "warm_up",
         "block",
         "serve",
+        "copy_memory",
         "memory",
         "infer",
         "profile_run",
@@ -200,6 +221,16 @@ def _answer(worker: Worker, message: Message) -> Message:
     return answer
 
 
+def _begun(message: Message) -> Worker:
+    if message["version"] != __version__:
+        raise WorkerError(
+            f"A worker of xbench {message['version']} was asked for",
+            f"the Python that it runs in has xbench {__version__}",
+            "install this xbench there: see docs/emulation.md",
+        )
+    return Worker(message["path"], message["label"], HardwareProfile.model_validate(message["profile"]))
+
+
 def serve(commands: IO[str], answers: IO[str], started_ns: int) -> None:
     """Answer until the parent closes its end. An error of xbench's is an answer; another one ends the process.
 
@@ -211,10 +242,12 @@ def serve(commands: IO[str], answers: IO[str], started_ns: int) -> None:
             message: Message = json.loads(line)
             try:
                 if worker is None:
-                    profile = HardwareProfile.model_validate(message["profile"])
-                    worker = Worker(message["path"], message["label"], profile)
+                    worker = _begun(message)
                     stack.enter_context(worker.runner)
-                    send(answers, {"started_ns": started_ns, "import_ns": worker.import_ns})
+                    send(
+                        answers,
+                        {"started_ns": started_ns, "import_ns": worker.import_ns, "played": worker.played},
+                    )
                 else:
                     send(answers, _answer(worker, message))
             except XbenchError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import ml_dtypes
 import numpy as np
@@ -132,9 +132,9 @@ def _of_sparse(key: Key, sparse: onnx.SparseTensorProto) -> Constant:
 def folded(scope: Scope, name: str, steps: int = 0) -> tuple[Constant, Array] | None:
     """The constant behind a value and the values that reach the node; None where it is no constant.
 
-    Looks through Identity, Cast, Transpose, DequantizeLinear and a product of two constants (the weight
-    and the mask that a forgotten `prune.remove` leaves behind). Zeros stay zeros on the way; other values
-    are not scaled, since only zeros are counted.
+    Looks through Identity, Cast, Transpose, QuantizeLinear, DequantizeLinear and a product of two constants (the
+    weight and the mask that a forgotten `prune.remove` leaves behind). Zeros stay zeros on the way; other values
+    are not scaled, since only zeros are counted. A constant that QuantizeLinear narrows has the narrow dtype.
     """
     if constant := scope.constant(name):
         return constant, constant.array()
@@ -156,7 +156,10 @@ def folded(scope: Scope, name: str, steps: int = 0) -> tuple[Constant, Array] | 
     except (ValueError, IndexError) as error:
         asked = f"cannot follow weight {shown(found[0].name)} through node {shown(label(node))}"
         raise InputError(asked, str(error), "the file is damaged: export it again") from error
-    return None if values is None else (found[0], values)
+    if values is None:
+        return None
+    constant = replace(found[0], dtype=values.dtype.name) if node.op_type == "QuantizeLinear" else found[0]
+    return constant, values
 
 
 def _unchanged(scope: Scope, node: onnx.NodeProto, values: Array, steps: int) -> Array:
@@ -175,21 +178,45 @@ def _dequantized(scope: Scope, node: onnx.NodeProto, values: Array, steps: int) 
     point = folded(scope, node.input[2], steps)
     if point is None:
         return None
-    axis = next((each.i for each in node.attribute if each.name == "axis"), 1)
-    block = next((each.i for each in node.attribute if each.name == "block_size"), 0)
-    return differs_from(values, point[1], axis, block)
+    return differs_from(values, point[1], *_layout(node))
+
+
+def _quantized(scope: Scope, node: onnx.NodeProto, values: Array, steps: int) -> Array | None:
+    """Weights that the file stores as floats and narrows itself: small ones become the zero point."""
+    scale = folded(scope, node.input[1], steps) if len(node.input) > 1 else None
+    named = len(node.input) > 2 and bool(node.input[2])
+    point = folded(scope, node.input[2], steps) if named else None
+    if scale is None or (named and point is None):
+        return None
+    points: Array = np.zeros((), np.uint8) if point is None else point[1]
+    axis, block = _layout(node)
+    with np.errstate(all="ignore"):
+        scaled = values.astype(np.float32) / _spread(scale[1], values, axis, block).astype(np.float32)
+        if not points.dtype.name.startswith(("int", "uint")):
+            return scaled.astype(points.dtype)
+        limits = ml_dtypes.iinfo(points.dtype)  # type: ignore[no-untyped-call]
+        moved = np.rint(scaled) + _plain(_spread(points, values, axis, block))
+        return np.asarray(np.clip(moved, int(limits.min), int(limits.max)).astype(points.dtype))
+
+
+def _layout(node: onnx.NodeProto) -> tuple[int, int]:
+    """(axis, block size) of the scales of QuantizeLinear and DequantizeLinear."""
+    given = {each.name: each.i for each in node.attribute}
+    return given.get("axis", 1), given.get("block_size", 0)
 
 
 def differs_from(values: Array, zero_point: Array, axis: int, block: int = 0) -> Array:
     """True where a quantised value is not its zero point (one for all, one per channel, one per block)."""
-    points = zero_point
+    return np.asarray(_plain(values) != _plain(_spread(zero_point, values, axis, block)))
+
+
+def _spread(points: Array, values: Array, axis: int, block: int) -> Array:
+    """One for all, one per channel or one per block, in a shape that goes with the values."""
     if block:
-        points = np.repeat(points, block, axis=axis).take(range(values.shape[axis]), axis=axis)
-    elif points.size > 1:
-        points = points.reshape([-1 if each == axis % values.ndim else 1 for each in range(values.ndim)])
-    elif points.ndim:
-        points = points.reshape(())
-    return np.asarray(_plain(values) != _plain(points))
+        return np.repeat(points, block, axis=axis).take(range(values.shape[axis]), axis=axis)
+    if points.size > 1:
+        return points.reshape([-1 if each == axis % values.ndim else 1 for each in range(values.ndim)])
+    return points.reshape(())
 
 
 def _plain(values: Array) -> Array:
@@ -207,6 +234,7 @@ _STEPS = {
     "Identity": _unchanged,
     "Cast": _unchanged,
     "Transpose": _transposed,
+    "QuantizeLinear": _quantized,
     "DequantizeLinear": _dequantized,
     "Mul": _product,
 }

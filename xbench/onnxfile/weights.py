@@ -39,6 +39,8 @@ _MICROSOFT = {
     "MatMulIntegerToFloat": _Operands("matmul", ((1, 5),)),
     "DynamicQuantizeMatMul": _Operands("matmul", ((1, 3),)),
     "Attention": _Operands("matmul", ((1, None),)),
+    "QAttention": _Operands("matmul", ((1, 7),)),
+    "QGemm": _Operands("matmul", ((0, 2), (3, 5))),
 }
 
 

@@ -32,13 +32,14 @@ from ..store.files import storing
 from ..suite.model import VariantSpec
 from .deadline import deadline
 from .dense import DenseModel, users_code
+from .program import with_program
 
 _LIBRARIES = ("torch", "torch-pruning", "onnx", "numpy", "optimum", "optimum-onnx", "onnxscript", "transformers")
 
 
 @dataclass(frozen=True)
 class Workshop:
-    """What all variants of a run are made with."""
+    """What all variants of a run are made with. `keep_modules`: a device runs the PyTorch modules themselves."""
 
     dense: DenseModel
     samples: Sequence[Feeds]
@@ -47,6 +48,7 @@ class Workshop:
     time_limit: float
     base: Path
     trusted: bool
+    keep_modules: bool = False
 
 
 def make_variant(spec: VariantSpec, workshop: Workshop) -> tuple[Artifact, float]:
@@ -73,6 +75,8 @@ def make_variant(spec: VariantSpec, workshop: Workshop) -> tuple[Artifact, float
             "export_seconds": export_seconds,
         }
     )
+    if workshop.keep_modules:
+        artifact = with_program(module, workshop.dense, artifact, workshop.time_limit)
     write_sidecar(artifact, workshop.artifacts)
     return artifact, seconds
 

@@ -21,6 +21,16 @@ MODEL_FAULTS = (
 )
 
 
+def widened(inputs: Inputs, axes: Mapping[str, Mapping[int, str]]) -> dict[str, torch.Tensor]:
+    """The inputs with open axes (by input) of size 1 doubled: torch.export takes a size of 1 for a constant."""
+    found = dict(inputs)
+    for name, named in axes.items():
+        for axis in named:
+            if found[name].shape[axis] == 1:
+                found[name] = found[name].repeat_interleave(2, dim=axis)
+    return found
+
+
 def tensors_of(output: object) -> list[torch.Tensor]:
     """The tensors of a forward's result, in order, out of nested tuples, lists and mappings."""
     if isinstance(output, torch.Tensor):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..errors import InputError, InvalidError
 from ..measure.inspection import loaded
+from ..measure.model_file import model_file
 from ..protocols import all_finite
 from ..records.artifact import Artifact
 from ..records.profile import HardwareProfile
@@ -41,7 +42,7 @@ def evaluate(
     """
     inputs = {spec.name: spec.dtype for spec in artifact.signature.inputs}
     kept = []
-    with loaded(Path(artifact.path), artifact.variant, profile, time_limit) as model:
+    with loaded(model_file(artifact, profile), artifact.variant, profile, time_limit) as model:
         for batch, feeds in enumerate(task.feeds(inputs)):
             (outputs,) = model.infer([feeds])
             bad = [name for name, array in outputs.items() if not all_finite(array)]

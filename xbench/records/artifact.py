@@ -31,7 +31,8 @@ class LayerAudit(Record):
 
     `zero_outputs` counts output channels (neurons) whose weights are all zero. `valid_2_4`: in each group
     of four consecutive weights along the reduced axis at least two are zero; None where that axis is not
-    a multiple of four. `dtype` is that of the weight as it is stored; empty in older records.
+    a multiple of four. `dtype` is that of the weight as it is stored, or as a QuantizeLinear node narrows it; empty
+    in older records.
     """
 
     node: str
@@ -118,6 +119,9 @@ class Artifact(Record):
     `path` is absolute while a run is going on; a stored run keeps it relative to the results folder.
     `sha256` is the digest of the file (and of its external data), `graph_sha256` that of the model without
     its metadata, so that two exports of the same thing at different times can be told equal.
+
+    `module_sha256` is the digest of the PyTorch program that is kept beside the file where a device runs modules;
+    empty where there is none, and then `module_note` says why, if it was tried.
     """
 
     variant: str
@@ -133,3 +137,5 @@ class Artifact(Record):
     prune: PruneReport | None = None
     provenance: dict[str, str] = {}
     export_seconds: float | None = None
+    module_sha256: str = ""
+    module_note: str = ""

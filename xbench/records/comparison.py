@@ -13,9 +13,10 @@ AA_SUFFIX = " (A/A)"
 class Comparison(Record):
     """A candidate against the baseline, on one device and workload. Above 1 is faster.
 
-    `speedup` is None where the verdict is `invalid` or there were too few sets for an interval; `reasons`
-    says why. `ideal_speedup` is the ratio of the multiply-accumulates that are not by zero; None, with a
-    note, where they cannot all be counted. `noise_floor` is relative: 0.006 is 0.6 %. `simulated`: the
+    `speedup` is None where the verdict is `invalid`, where it is `untimed` (the processor is emulated: outputs
+    are real, and times mean nothing), or where there were too few sets for an interval; `reasons` says why.
+    `ideal_speedup` is the ratio of the multiply-accumulates that are not by zero; None, with a note, where they
+    cannot all be counted. `noise_floor` is relative: 0.006 is 0.6 %. `simulated`: the
     times are scripted, by a runner for tests.
 
     `disturbed_share` is the share of rounds in which one of the two blocks was disturbed, and

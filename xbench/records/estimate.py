@@ -7,7 +7,7 @@ from typing import Literal
 
 from .base import Record
 
-SpeedVerdict = Literal["faster", "slower", "same", "inconclusive", "invalid"]
+SpeedVerdict = Literal["faster", "slower", "same", "inconclusive", "invalid", "untimed"]
 GateOutcome = Literal["pass", "fail", "inconclusive", "invalid"]
 
 

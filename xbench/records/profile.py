@@ -17,11 +17,20 @@ class Requirements(Record):
     architectures: tuple[str, ...] = Field(default=(), description="Names as `uname -m` gives them.")
     systems: tuple[str, ...] = Field(default=(), description="Names as `uname -s` gives them, in lower case.")
     cpu_vendors: tuple[str, ...] = Field(
-        default=(), description="Names as /proc/cpuinfo gives them under vendor_id, such as GenuineIntel."
+        default=(),
+        description="Names as /proc/cpuinfo gives them under vendor_id, such as GenuineIntel; on ARM, where it gives "
+        "a code, as `lscpu` does, such as ARM.",
     )
     cpu_flags: tuple[str, ...] = Field(default=(), description="CPU features, as /proc/cpuinfo names them.")
+    cpu_flags_absent: tuple[str, ...] = Field(
+        default=(),
+        description="CPU features that it must not have: with them the runtime takes other kernels, and the figures "
+        "are another target's.",
+    )
     gpus: tuple[str, ...] = Field(
-        default=(), description="Words of which the GPU's name, as its driver tells it, must hold one, such as H100."
+        default=(),
+        description="Names of NVIDIA GPUs, such as H100 or A100 PCIe: one must fit, all its words standing in the "
+        "name that the driver tells.",
     )
     compute_capability: str = Field(
         default="", pattern=r"^([0-9]+\.[0-9]+)?$", description="Least CUDA compute capability, such as 8.0."

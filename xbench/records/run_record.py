@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from .artifact import Artifact
+from .artifact import Artifact, Parity
 from .base import Record
 from .comparison import CaseResult, Comparison, GateVerdict
 from .estimate import GateOutcome
@@ -50,8 +50,12 @@ class GroupState(Record):
     `inputs` tells in words what was fed, `inputs_sha256` is its digest. `stopped` is `precision`, `budget`
     or `failed`; empty while measuring goes on. `precision` and `budget_seconds` are what was asked for.
     `schedule` is `interleaved`, or `reloaded` where the variants do not fit into memory together. `cautions`,
-    `warmups`, `cold_starts` and `operators` are by variant. `input_sets` of inputs took
-    turns; `cpus` is how many the machine has, over which steal is counted.
+    `warmups`, `cold_starts`, `operators` and `notes` (what the profiled runs prove) are by variant.
+    `input_sets` of inputs took turns; `cpus` is how many the machine has, over which steal is counted.
+
+    `untimed` is why nothing is timed here at all, and then `stopped` is `untimed` too: the processor is emulated.
+    `played` is the proof of that in words. `parities`, by variant, tell how far outputs are from the reference's
+    (the CPU of this machine without optimisations).
     """
 
     hardware: str
@@ -63,6 +67,8 @@ class GroupState(Record):
     sets: int = 0
     seconds: float = 0.0
     stopped: str = ""
+    untimed: str = ""
+    played: str = ""
     load: Load = Load()
     schedule: Literal["interleaved", "reloaded"] = "interleaved"
     input_sets: int = 1
@@ -77,8 +83,10 @@ class GroupState(Record):
     ideal_speedups: dict[str, float | None] = {}
     ideal_notes: dict[str, str] = {}
     output_differences: dict[str, float] = {}
+    parities: dict[str, Parity] = {}
     placements: dict[str, dict[str, float]] = {}
     cautions: dict[str, tuple[str, ...]] = {}
+    notes: dict[str, tuple[str, ...]] = {}
     warmups: dict[str, WarmUp] = {}
     cold_starts: dict[str, ColdStart] = {}
     operators: dict[str, tuple[OperatorTime, ...]] = {}

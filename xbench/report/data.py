@@ -27,6 +27,7 @@ def as_data(record: RunRecord) -> dict[str, Any]:
                 "name": d.profile.name,
                 "precision": d.profile.precision,
                 "simulated": d.simulated,
+                "emulated": d.profile.emulation is not None,
                 **d.availability.model_dump(),
             }
             for d in record.devices
@@ -60,6 +61,8 @@ def _comparison(group: GroupState, comparison: Comparison) -> dict[str, Any]:
         **invalid,
         "sentence": sentence(comparison),
         "inputs": list(group.inputs),
+        "played": group.played,
+        "notes": {name: list(group.notes[name]) for name in measured if name in group.notes},
         "measurements": {name: summaries[name].model_dump() for name in measured if name in summaries},
     }
 

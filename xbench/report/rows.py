@@ -61,8 +61,9 @@ def metric_of(record: RunRecord) -> str | None:
 
 
 def _title(device: DeviceState) -> str:
-    label = "SIMULATED, nothing was computed: " if device.simulated else ""
     profile = device.profile
+    label = "EMULATED, nothing was timed: " if profile.emulation is not None else ""
+    label = "SIMULATED, nothing was computed: " if device.simulated else label
     return f"{profile.name}: {label}{profile.title} (runner {profile.runner}, {profile.precision})"
 
 
@@ -89,6 +90,11 @@ def _measured(record: RunRecord, device: DeviceState, group: GroupState) -> Tabl
 
 
 def _remarks(group: GroupState, baseline: str) -> tuple[str, ...]:
+    if group.untimed:
+        unknown = (f"ideal speedup of {name} not known: {note}" for name, note in group.ideal_notes.items())
+        first = f"workload {group.workload}{_scenario(group.load)}; baseline {baseline}; {group.untimed}"
+        played = (group.played,) if group.played else ()
+        return first, *played, _fed(group), *unknown, *_apart(group), *_told(group)
     floor = f"{group.noise_floor * 100:.1f} %" if group.noise_floor is not None else "not known"
     stopped = {
         "precision": "stopped when precise enough",
@@ -105,7 +111,14 @@ def _remarks(group: GroupState, baseline: str) -> tuple[str, ...]:
     placed = (f"placed: {_placement(where)}",) if where is not None else ()
     unknown = (f"ideal speedup of {name} not known: {note}" for name, note in group.ideal_notes.items())
     turns = () if group.schedule == "interleaved" else ("loaded in turns (ABBA): they do not fit in memory together",)
-    return first, _fed(group), *placed, *turns, *taken, *unknown, *_cautions(group)
+    return first, _fed(group), *placed, *turns, *taken, *unknown, *_told(group)
+
+
+def _apart(group: GroupState) -> Iterator[str]:
+    """How far outputs of an emulated target are from this machine's own: what stands behind why it is not timed."""
+    for comparison in group.comparisons:
+        if comparison.verdict == "untimed":
+            yield from (f"{comparison.candidate}: {line}" for line in comparison.reasons[1:])
 
 
 def _scenario(load: Load) -> str:
@@ -125,8 +138,13 @@ def _fed(group: GroupState) -> str:
     return "fed: " + "; ".join(group.inputs) + sets
 
 
-def _cautions(group: GroupState) -> Iterator[str]:
-    """What else than pruning a speedup may come from."""
+def _told(group: GroupState) -> Iterator[str]:
+    """What was proven of the variants, alike ones in one line; and what else than pruning a speedup may come from."""
+    whose: dict[str, list[str]] = {}
+    for variant, lines in group.notes.items():
+        for line in lines:
+            whose.setdefault(line, []).append(variant)
+    yield from (f"{', '.join(variants)}: {line}" for line, variants in whose.items())
     for comparison in group.comparisons:
         yield from (f"caution, {comparison.candidate}: {line}" for line in comparison.cautions)
 
@@ -183,6 +201,8 @@ def _ideal(state: VariantState, comparison: Comparison | None) -> str:
 def speedup_text(comparison: Comparison) -> str:
     """Such as `1.93x (1.90 to 1.96)`: with as many digits as tell the ends apart; never of an invalid one."""
     one = comparison.speedup
+    if comparison.verdict == "untimed":
+        return "emulated: not timed"
     if one is None or comparison.verdict == "invalid":
         return NOTHING
     digits = digits_apart(2, one.low, one.high)

@@ -25,6 +25,7 @@ _STYLES = {
     "slower": "red",
     "invalid": "bold red",
     "inconclusive": "yellow",
+    "untimed": "yellow",
     "unavailable": "dim",
 }
 # Text wraps in these columns, and takes at least so many characters; figures stay in one piece.

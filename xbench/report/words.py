@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
 from ..gate.deciding import worst
 from ..records.comparison import Comparison
@@ -10,6 +11,7 @@ from ..records.estimate import Estimate, GateOutcome, digits_apart
 from ..records.run_record import DeviceState, RunRecord
 
 SIMULATED = " (simulated)"
+EMULATED = " (emulated)"
 
 
 def closing_lines(record: RunRecord) -> list[str]:
@@ -27,7 +29,8 @@ def closing_lines(record: RunRecord) -> list[str]:
 
 def _device(record: RunRecord, device: DeviceState) -> str:
     """What may ship to a device and what may not; empty where no rule was asked for there."""
-    name = device.profile.name + (SIMULATED if device.simulated else "")
+    name = device.profile.name + (EMULATED if device.profile.emulation is not None else "")
+    name += SIMULATED if device.simulated else ""
     if not device.availability.available and not device.explicit:
         return f"On {name}: not here, so there is no verdict."
     verdicts = [verdict for verdict in record.verdicts if verdict.hardware == device.profile.name]
@@ -49,19 +52,25 @@ def sentence(comparison: Comparison) -> str:
     """One sentence that a person can act on."""
     device = comparison.hardware + (SIMULATED if comparison.simulated else "")
     pair = f"{comparison.candidate} against {comparison.baseline} on {device}"
+    if comparison.verdict == "untimed":
+        return f"{pair}: {'; '.join((*comparison.reasons, *_beside(comparison)))}"
     if comparison.verdict == "invalid" or comparison.speedup is None:
         verdict = "INVALID" if comparison.verdict == "invalid" else "inconclusive"
         return f"{pair}: {verdict}: {'; '.join(comparison.reasons) or 'no reason was recorded'}"
-    parts = [_speed(comparison, comparison.speedup, device)]
-    difference = comparison.output_max_abs_difference
-    if difference is not None:
-        parts.append("outputs are equal" if difference == 0 else f"outputs differ by at most {difference:.1e}")
-    if comparison.noise_floor is not None:
-        parts.append(f"noise floor {comparison.noise_floor * 100:.1f} %")
-    parts.extend(f"caution: {line}" for line in comparison.cautions)
+    parts = [_speed(comparison, comparison.speedup, device), *_beside(comparison)]
     if comparison.verdict == "inconclusive":
         return f"{pair}: inconclusive: {'; '.join((*comparison.reasons, *parts[1:]))}"
     return "; ".join(parts)
+
+
+def _beside(comparison: Comparison) -> Iterator[str]:
+    """What stands beside the speed."""
+    difference = comparison.output_max_abs_difference
+    if difference is not None:
+        yield "outputs are equal" if difference == 0 else f"outputs differ by at most {difference:.1e}"
+    if comparison.noise_floor is not None:
+        yield f"noise floor {comparison.noise_floor * 100:.1f} %"
+    yield from (f"caution: {line}" for line in comparison.cautions)
 
 
 def _speed(comparison: Comparison, one: Estimate, device: str) -> str:

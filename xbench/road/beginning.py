@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 from .._version import __version__
 from ..errors import InputError, InvalidError, StoreError
+from ..machine.described import Machine, this_machine
 from ..machine.fingerprint import fingerprint
 from ..plugins import runner_class
 from ..prepare.locating import transformers_folder
-from ..profiles.finding import AUTO, all_profiles, choose
-from ..profiles.matching import availability
+from ..profiles.borrowing import borrowed
+from ..profiles.files import AUTO
+from ..profiles.finding import all_profiles, choose
+from ..profiles.matching import availability, needed_packages
 from ..progress import Journey
 from ..quality.evaluation import make_task
 from ..quality.tasks import Task
+from ..records.profile import Availability, HardwareProfile
 from ..records.run_record import DeviceState, RunRecord, VariantState
 from ..sources.factory import require_trust
 from ..store.folder import ResultsFolder, RunFolder
@@ -22,24 +26,41 @@ from ..suite.loading import LoadedSuite
 from .context import Context, RunOptions
 
 
-def find_devices(names: Sequence[str], folders: Sequence[Path]) -> tuple[DeviceState, ...]:
-    """The deployment targets that are asked for, and whether each is here. Raises InputError."""
+def find_devices(names: Sequence[str], folders: Sequence[Path], *, as_is: bool = False) -> tuple[DeviceState, ...]:
+    """The deployment targets that are asked for, and whether each is here. Raises InputError.
+
+    With `as_is`, a profile of another machine that is asked for by its name is tried all the same, and takes
+    this machine's name.
+    """
     known = all_profiles(folders)
-    return tuple(
-        DeviceState(
-            profile=profile,
-            availability=availability(profile),
-            explicit=profile.name in names,
-            simulated=runner_class(profile.runner).simulated,
-        )
-        for profile in choose(names or (AUTO,), known)
-    )
+    chosen = choose(names or (AUTO,), known)
+    if as_is and not any(profile.name in names for profile in chosen):
+        raise InputError("--as-is was asked for", "no profile was named", "name one, such as --hardware NAME")
+    machine = this_machine(needed_packages(chosen))
+    devices: list[DeviceState] = []
+    taken = {*known, *known.abstract}
+    for profile in chosen:
+        explicit = profile.name in names
+        state = availability(profile, machine)
+        if as_is and explicit and state.machine:
+            profile, state = _as_is(profile, machine, taken)
+            taken.add(profile.name)
+        simulated = state.available and runner_class(profile.runner).simulated
+        devices.append(DeviceState(profile=profile, availability=state, explicit=explicit, simulated=simulated))
+    return tuple(devices)
+
+
+def _as_is(profile: HardwareProfile, machine: Machine, taken: Container[str]) -> tuple[HardwareProfile, Availability]:
+    """The profile under this machine's name; or the one that was asked for, where nothing can be measured here."""
+    own = borrowed(profile, machine, taken)
+    state = availability(own, machine)
+    return (own if state.available else profile), state
 
 
 def begin(loaded: LoadedSuite, options: RunOptions, journey: Journey) -> tuple[Context, RunRecord]:
     """Everything that can be refused before work begins is refused here. Raises InputError, StoreError."""
     suite, results = loaded.suite, ResultsFolder(options.output)
-    devices = find_devices(options.hardware or suite.hardware, options.profile_folders)
+    devices = find_devices(options.hardware or suite.hardware, options.profile_folders, as_is=options.as_is)
     task = _task(loaded)
     _check_metrics(loaded, task)
     for reference in suite.code:
@@ -85,7 +106,7 @@ def _require_same_devices(record: RunRecord, devices: Sequence[DeviceState]) -> 
         raise InvalidError(
             f"The run {record.id} was begun for other devices, or with other profiles",
             f"then {', '.join(one.name for one in before)}; now {', '.join(one.name for one in now)}",
-            "name the same --hardware and --profile-dir, or leave out --resume to begin anew",
+            "name the same --hardware, --profile-dir and --as-is, or leave out --resume to begin anew",
         )
 
 

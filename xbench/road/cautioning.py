@@ -7,19 +7,27 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from ..artifacts.parity import comparable
+from ..artifacts.precision import held_precision, lower_precision
 from ..errors import InvalidError
 from ..protocols import Outputs
 from ..records.artifact import Artifact
 from ..records.measurement import WarmUp
+from ..records.profile import HardwareProfile
 
 # Fewer denormal weights than this share of all cannot be felt: each costs some hundred cycles where it is used.
 _DENORMALS = 1e-5
 
 
-def cautions(baseline: Artifact, candidate: Artifact, warmups: Mapping[str, WarmUp]) -> tuple[str, ...]:
+def cautions(
+    profile: HardwareProfile,
+    baseline: Artifact,
+    candidate: Artifact,
+    warmups: Mapping[str, WarmUp],
+) -> tuple[str, ...]:
     """The cautions of one comparison, in words."""
     return (
         *_precision(baseline, candidate),
+        *(line for one in (baseline, candidate) for line in _lower(one, profile)),
         *_denormals(baseline, candidate),
         *(line for one in (baseline, candidate) for line in _warmup(one.variant, warmups)),
     )
@@ -31,6 +39,16 @@ def _precision(baseline: Artifact, candidate: Artifact) -> Iterator[str]:
         yield (
             f"weights are {theirs}, those of {baseline.variant} {ours}: the speedup is that of the precision and of "
             "pruning together"
+        )
+
+
+def _lower(artifact: Artifact, profile: HardwareProfile) -> Iterator[str]:
+    """Weights of a lower precision than the profile names: the kernels that the device has for them are theirs."""
+    held, named = held_precision(artifact.audit), profile.precision
+    if lower_precision(profile, artifact.audit) != named:
+        yield (
+            f"{artifact.variant} holds {held} weights, and {profile.name} names the precision {named}: its outputs "
+            f"are held to the tolerance of {held}, and its time is not that of {named}"
         )
 
 

@@ -110,6 +110,12 @@ def _codes(record: RunRecord, verdicts: tuple[GateVerdict, ...]) -> set[int]:
     compared = {comparison.verdict for group in record.groups for comparison in group.comparisons}
     if "invalid" in compared or any(result.failure for result in record.quality):
         codes.add(4)
+    if any(group.untimed and not _scored(record, group.hardware) for group in record.groups):
+        codes.add(4)  # a speed was asked for, and nothing else: there is no answer
     if not verdicts and "inconclusive" in compared:
         codes.add(3)
     return codes
+
+
+def _scored(record: RunRecord, hardware: str) -> bool:
+    return any(result.hardware == hardware for result in record.quality)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..profiles.finding import all_profiles
+from ..machine.emulator import SLOWDOWN
+from ..profiles.finding import shipped_profiles
 from ..progress import Journey
 from ..quality.tasks import Task
 from ..records.profile import HardwareProfile
@@ -24,13 +25,14 @@ class RunOptions:
     time_limit: float | None = None
     trusted: bool = False
     resume: bool = False
+    as_is: bool = False
     profile_folders: tuple[Path, ...] = ()
     inputs: tuple[Path, ...] = ()
 
 
 def reference_profile() -> HardwareProfile:
     """The CPU without graph optimisations: what every other runner's outputs are held against (rule 12)."""
-    cpu = all_profiles()["cpu"]
+    cpu = shipped_profiles()["cpu"]
     return cpu.model_copy(update={"options": {**cpu.options, "optimisation": "none"}})
 
 
@@ -48,3 +50,8 @@ class Context:
     budget: float
     precision: float
     reference: HardwareProfile = field(default_factory=reference_profile)
+
+    def limit_for(self, profile: HardwareProfile) -> float:
+        """Longest that one answer may take there, s: more under an emulator, unless the user says how long."""
+        slower = SLOWDOWN if profile.emulation is not None and self.options.time_limit is None else 1
+        return self.time_limit * slower

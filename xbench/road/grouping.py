@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from ..analysis.estimating import aa_label
 from ..machine.available import available_memory_mib
+from ..machine.emulator import untimed
 from ..plugins import runner_class
 from ..records.artifact import Artifact
 from ..records.profile import HardwareProfile
@@ -34,7 +35,7 @@ def proven_group(
     differences = {n: largest_difference(base.outputs, p.outputs) for n, p in candidates.items() if base is not None}
     if base is not None:
         proofs = {**proofs, aa_label(baseline): base}
-    warmups = {name: proof.warmup for name, proof in proofs.items()}
+    warmups = {name: proof.warmup for name, proof in proofs.items() if proof.warmup is not None}
     return GroupState(
         hardware=profile.name,
         workload=workload.name,
@@ -42,10 +43,13 @@ def proven_group(
         inputs=fed.lines,
         inputs_sha256=fed.sha256,
         simulated=runner_class(profile.runner).simulated,
+        untimed=untimed(profile.emulation),
+        played="" if base is None else base.played,
         failures=failures,
         ideal_speedups={name: ideal for name, (ideal, _) in ideals.items()},
         ideal_notes={name: note for name, (_, note) in ideals.items() if note},
         output_differences={name: value for name, value in differences.items() if value is not None},
+        parities={n: proof.parity for n, proof in proofs.items() if n in artifacts and proof.parity is not None},
         placements={name: proof.time_share for name, proof in proofs.items()},
         load=load_of(workload, fed.batch),
         input_sets=len(fed.sets),
@@ -55,9 +59,10 @@ def proven_group(
         budget_seconds=context.budget,
         schedule="interleaved" if _fit(context, proofs, profile) else "reloaded",
         warmups=warmups,
-        cold_starts={name: proof.cold_start for name, proof in proofs.items()},
+        cold_starts={name: proof.cold_start for name, proof in proofs.items() if proof.cold_start is not None},
         operators={name: proofs[name].operators for name in artifacts if name in proofs and proofs[name].operators},
-        cautions={name: cautions(artifacts[baseline], artifacts[name], warmups) for name in candidates},
+        notes={name: proofs[name].notes for name in artifacts if name in proofs and proofs[name].notes},
+        cautions={n: cautions(profile, artifacts[baseline], artifacts[n], warmups) for n in candidates},
     )
 
 

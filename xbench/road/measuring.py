@@ -13,6 +13,7 @@ from ..errors import InvalidError, XbenchError
 from ..machine.turns import alone_on_the_machine
 from ..measure.inspection import write_inputs
 from ..measure.interleave import measure_set
+from ..measure.model_file import model_file
 from ..measure.plan import Entry, MeasurePlan
 from ..records.artifact import Artifact
 from ..records.measurement import ProcessSet
@@ -25,6 +26,7 @@ from .context import Context
 from .feeding import Feeding, feeding, load_of
 from .grouping import proven_group
 from .sealing import require_unchanged
+from .shaping import shaped
 
 STAGE = "measure"
 # A model too slow for its budget is still measured this often, within half as much again of the budget.
@@ -49,7 +51,9 @@ def measure(context: Context, record: RunRecord) -> RunRecord:
     for index, (profile, workload) in enumerate(groups):
         known = record.group(profile.name, workload.name)
         if known is None or not known.stopped:
-            record = _measure_group(context, record, index, profile, workload, fed[workload.name])
+            shapes = [one.shapes for one in fed.values()]
+            told = shaped(profile, artifact.signature, fed[workload.name].shapes, shapes)
+            record = _measure_group(context, record, index, told, workload, fed[workload.name])
     return record
 
 
@@ -74,6 +78,8 @@ def _measure_group(
             f"The inputs of {group.workload} are not the ones that the run was begun with",
             remedy="leave out --resume to begin anew",
         )
+    if group.untimed:
+        return _saved(context, record, _untimed(context, record, group, artifacts))
     with tempfile.TemporaryDirectory(prefix="xbench-") as folder:
         inputs = Path(folder) / "inputs.npz"
         write_inputs(inputs, fed.sets)
@@ -87,6 +93,14 @@ def _measure_group(
             load=group.load,
         )
         return _add_sets(context, record, index, group, artifacts, plan)
+
+
+def _untimed(context: Context, record: RunRecord, group: GroupState, artifacts: Mapping[str, Artifact]) -> GroupState:
+    """Nothing to time: what was proven is all that is said here."""
+    measure = context.loaded.suite.measure
+    candidates = [name for name in artifacts if name != record.baseline]
+    group = _sealed(group, artifacts).model_copy(update={"stopped": "untimed"})
+    return analyse(group, (), record.baseline, candidates, measure.margin, measure.seed)
 
 
 def _add_sets(
@@ -117,7 +131,7 @@ def _add_sets(
         if stopped:
             context.journey.end()
             return record
-        entries = _entries(baseline, candidates, artifacts, group)
+        entries = _entries(baseline, candidates, artifacts, group, plan.profile)
         spent = sum(one.seconds for one in sets)
         with alone_on_the_machine():
             one = measure_set(
@@ -136,12 +150,16 @@ def _add_sets(
 
 
 def _entries(
-    baseline: str, candidates: Sequence[str], artifacts: Mapping[str, Artifact], group: GroupState
+    baseline: str,
+    candidates: Sequence[str],
+    artifacts: Mapping[str, Artifact],
+    group: GroupState,
+    profile: HardwareProfile,
 ) -> list[Entry]:
     """The baseline, its second copy (rule 3), and the candidates that have not failed."""
     labels = {baseline: baseline, aa_label(baseline): baseline, **{name: name for name in candidates}}
     return [
-        Entry(label, variant, Path(artifacts[variant].path), _warmup_calls(group, variant))
+        Entry(label, variant, model_file(artifacts[variant], profile), _warmup_calls(group, variant))
         for label, variant in labels.items()
         if label not in group.failures
     ]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..artifacts.describing import describe
 from ..artifacts.keeping import check_file
 from ..errors import InputError, InvalidError, XbenchError
+from ..measure.model_file import needs_module
 from ..onnxfile.signature import SAME_INPUTS, same_signature
 from ..protocols import Feeds
 from ..records.artifact import Artifact
@@ -23,7 +24,10 @@ STAGE = "prepare"
 
 def prepare(context: Context, record: RunRecord) -> RunRecord:
     """Make or find the artifact of each variant. Raises what went wrong where it is the baseline's."""
-    makers = _Makers(context, next(state.artifact for state in record.variants if state.baseline))
+    modules = _modules_wanted(record)
+    if modules:
+        _require_trusted_programs(context, record)
+    makers = _Makers(context, next(state.artifact for state in record.variants if state.baseline), modules)
     suite = context.loaded.suite
     for spec in sorted(suite.variants, key=lambda spec: not spec.baseline):
         state = next(state for state in record.variants if state.name == spec.name)
@@ -45,12 +49,29 @@ def prepare(context: Context, record: RunRecord) -> RunRecord:
     return record
 
 
+def _modules_wanted(record: RunRecord) -> bool:
+    """Whether a device that is here runs the PyTorch modules themselves."""
+    return any(device.availability.available and needs_module(device.profile) for device in record.devices)
+
+
+def _require_trusted_programs(context: Context, record: RunRecord) -> None:
+    """Loading a program can run code. One that this process has not made itself needs the user's word."""
+    kept = [one.name for one in record.variants if one.artifact is not None and one.artifact.module_sha256]
+    if kept and not context.options.trusted:
+        raise InputError(
+            f"The PyTorch programs of {', '.join(kept)} were kept by an earlier process: loading them can run code",
+            "whoever may write to the results folder may have put others in their place",
+            "if that is you alone, pass --trust",
+        )
+
+
 class _Makers:
     """Loads the dense model when the first variant needs it: finished ONNX files need no torch."""
 
-    def __init__(self, context: Context, baseline: Artifact | None) -> None:
+    def __init__(self, context: Context, baseline: Artifact | None, modules: bool) -> None:
         self._context = context
         self._baseline = baseline
+        self._modules = modules
         self._workshop: Workshop | None = None
 
     def make(self, spec: VariantSpec) -> tuple[Artifact, float]:
@@ -70,6 +91,7 @@ class _Makers:
                 time_limit=context.time_limit,
                 base=context.loaded.base,
                 trusted=context.options.trusted,
+                keep_modules=self._modules,
             )
         return make_variant(spec, self._workshop)
 

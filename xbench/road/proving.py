@@ -10,15 +10,17 @@ from pathlib import Path
 import numpy as np
 
 from ..artifacts.parity import comparable, parity, require_finite, require_parity
+from ..artifacts.precision import lower_precision, require_held
 from ..errors import InputError, XbenchError
 from ..machine.turns import alone_on_the_machine
 from ..measure.inspection import LoadedModel, check_placement, loaded
+from ..measure.model_file import model_file
 from ..onnxfile.compute import graph_cost
 from ..onnxfile.inference import infer_shapes
 from ..onnxfile.opening import open_model
 from ..plugins import runner_class
-from ..protocols import Outputs
-from ..records.artifact import Artifact
+from ..protocols import Outputs, ProfileReport
+from ..records.artifact import Artifact, Parity
 from ..records.compute import ComputeCost
 from ..records.measurement import ColdStart, OperatorTime, WarmUp
 from ..records.profile import HardwareProfile
@@ -42,52 +44,114 @@ class Proof:
     """What is known of a variant on a device before it is timed.
 
     `note` tells why there is no `cost`. `memory_mib` is the peak that its process held, all in all. `operators`
-    are empty where their times cannot be told apart.
+    are empty where their times cannot be told apart; `notes` are what else the profiled run proves. `parity` is
+    None where nothing is computed. Where the processor is emulated, `played` is the proof of it, and nothing is
+    told that rests on times.
     """
 
     outputs: Sequence[Outputs]
-    time_share: dict[str, float]
     cost: ComputeCost | None
     note: str
-    warmup: WarmUp
-    cold_start: ColdStart
-    memory_mib: float
-    operators: tuple[OperatorTime, ...]
+    parity: Parity | None
+    time_share: dict[str, float]
+    played: str = ""
+    warmup: WarmUp | None = None
+    cold_start: ColdStart | None = None
+    memory_mib: float = 0.0
+    operators: tuple[OperatorTime, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def prove(context: Context, artifact: Artifact, profile: HardwareProfile, feeding: Feeding) -> Proof:
     """Run a variant on the reference and on the device with all inputs that will be timed, apart from that.
 
-    Raises InvalidError for a file that is not the one that was described, NaN or infinity, outputs that differ
-    from the reference beyond the precision's tolerance, and a placement below the profile's threshold.
+    Raises InvalidError for a file that is not the one that was described, another precision than the profile
+    names, NaN or infinity, outputs that differ from the reference beyond the precision's tolerance, and a
+    placement below the profile's threshold.
     """
     require_unchanged(artifact)
     path = Path(artifact.path)
     if runner_class(profile.runner).simulated:
         references, cost, note = None, None, "simulated: nothing is computed"
     else:
+        if not _quantises(profile):
+            require_held(artifact, profile)
         with loaded(path, artifact.variant, context.reference, context.time_limit) as model:
             references = model.infer(feeding.sets)
             _all_finite(references, artifact.variant)
             cost, note = _cost(artifact, feeding, model)
-    with loaded(path, artifact.variant, profile, context.time_limit) as model:
+    if profile.emulation is not None:
+        return _emulated(context, artifact, profile, feeding, references, cost, note)
+    with loaded(model_file(artifact, profile), artifact.variant, profile, context.time_limit) as model:
         warmup = model.come_up(feeding.sets, _LOOK_SECONDS)
         found = model.infer(feeding.sets)
-        _all_finite(found, artifact.variant)
-        if references is not None:
-            result = parity(references, found, profile.precision, artifact.variant)
-            require_parity(result, f"{artifact.variant} on {profile.name}", "the CPU without optimisations")
+        result = _held_against(references, found, artifact, profile)
         memory = model.memory()
-        shares, operators = _placed(model, feeding, profile)
+        shares, report = _placed(model, feeding, profile)
         cold = model.cold_start()
     if not warmup.settled or warmup.calls > _SHORT_WARMUP:
         warmup = _again(context, artifact, profile, feeding, warmup)
-    return Proof(found, shares, cost, note, warmup, cold, memory.before_model_mib + memory.peak_mib, operators)
+    return Proof(
+        outputs=found,
+        cost=cost,
+        note=note,
+        parity=result,
+        time_share=shares,
+        warmup=warmup,
+        cold_start=cold,
+        memory_mib=memory.before_model_mib + memory.peak_mib,
+        operators=report.operators,
+        notes=report.notes,
+    )
+
+
+def _quantises(profile: HardwareProfile) -> bool:
+    """Whether the runner makes integers of a file of floats, by a calibration that its options name. Few do."""
+    asked = getattr(runner_class(profile.runner), "quantises", None)
+    return asked is not None and bool(asked(profile))
+
+
+def _emulated(
+    context: Context,
+    artifact: Artifact,
+    profile: HardwareProfile,
+    feeding: Feeding,
+    references: Sequence[Outputs] | None,
+    cost: ComputeCost | None,
+    note: str,
+) -> Proof:
+    """What can be proven without a time: the outputs, the precision, and a placement by nodes, which must be all."""
+    with loaded(model_file(artifact, profile), artifact.variant, profile, context.limit_for(profile)) as model:
+        found: list[Outputs] = []
+        for feeds in feeding.sets:
+            found.extend(model.infer([feeds]))
+            context.journey.within(len(found) / (len(feeding.sets) + 1))
+        result = _held_against(references, found, artifact, profile)
+        model.profile(feeding.sets[0], optimised=True)  # proves the precision; its times are nobody's
+        check_placement(model.placement, {}, profile)
+        return Proof(outputs=found, cost=cost, note=note, parity=result, time_share={}, played=model.played)
+
+
+def _held_against(
+    references: Sequence[Outputs] | None, found: Sequence[Outputs], artifact: Artifact, profile: HardwareProfile
+) -> Parity | None:
+    """How far the outputs are from the reference's; raises InvalidError beyond the tolerance.
+
+    But for an emulated target of int8: its integer kernels may saturate where those of the reference, which is
+    this machine, do not. That is what is looked for: it is told, and quality says what it is worth.
+    """
+    _all_finite(found, artifact.variant)
+    if references is None:
+        return None
+    result = parity(references, found, lower_precision(profile, artifact.audit), artifact.variant)
+    if profile.emulation is None or profile.precision != "int8":
+        require_parity(result, f"{artifact.variant} on {profile.name}", "the CPU without optimisations")
+    return result
 
 
 def _again(context: Context, artifact: Artifact, profile: HardwareProfile, feeding: Feeding, first: WarmUp) -> WarmUp:
     """Look once more, in another process: a warm-up comes again, and what the machine did meanwhile does not."""
-    with loaded(Path(artifact.path), artifact.variant, profile, context.time_limit) as model:
+    with loaded(model_file(artifact, profile), artifact.variant, profile, context.time_limit) as model:
         second = model.come_up(feeding.sets, _LOOK_SECONDS)
     return min(first, second, key=lambda found: (not found.settled, found.calls))
 
@@ -97,13 +161,11 @@ def _all_finite(found: Sequence[Outputs], whose: str) -> None:
         require_finite(outputs, whose)
 
 
-def _placed(
-    model: LoadedModel, feeding: Feeding, profile: HardwareProfile
-) -> tuple[dict[str, float], tuple[OperatorTime, ...]]:
-    """Shares of time by provider, and times by operator; profiled while no other xbench of this user times."""
+def _placed(model: LoadedModel, feeding: Feeding, profile: HardwareProfile) -> tuple[dict[str, float], ProfileReport]:
+    """Shares of time by provider, and what else the runs tell; profiled while no other xbench of this user times."""
     with alone_on_the_machine():
         report = model.profile(feeding.sets[0], optimised=True)
-    return check_placement(model.placement, report.provider_ns, profile).time_share, report.operators
+    return check_placement(model.placement, report.provider_ns, profile).time_share, report
 
 
 def _cost(artifact: Artifact, feeding: Feeding, model: LoadedModel) -> tuple[ComputeCost | None, str]:

@@ -57,7 +57,7 @@ def _evaluated(context: Context, artifact: Artifact, task: Task, profile: Hardwa
         artifact,
         task,
         profile,
-        context.time_limit,
+        context.limit_for(profile),
         lambda done, batches: context.journey.within(done / batches),
     )
     require_unchanged(artifact)  # or they would be the scores of another model than the one that was timed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..errors import StoreError, XbenchError
+from ..machine.emulator import SLOWDOWN
 from ..progress import Journey
 from ..records.run_record import RunRecord
 from ..suite.loading import LoadedSuite
@@ -60,12 +61,14 @@ def _announce(context: Context, record: RunRecord) -> None:
     """Tell what is to come, so that the time that is left can be told from the start."""
     variants = len(record.variants)
     devices = [device for device in record.devices if device.availability.available]
-    groups = len(devices) * len(context.loaded.suite.workloads)
+    workloads = len(context.loaded.suite.workloads)
+    emulated = sum(device.profile.emulation is not None for device in devices)
+    slower = 1 + (SLOWDOWN - 1) * emulated / max(1, len(devices))  # on an average of the devices
     context.journey.plan(PREPARE, variants, _GUESS[PREPARE])
-    context.journey.plan(PROVE, variants * groups, _GUESS[PROVE])
-    context.journey.plan(MEASURE, groups, context.budget)
+    context.journey.plan(PROVE, variants * len(devices) * workloads, _GUESS[PROVE] * slower)
+    context.journey.plan(MEASURE, (len(devices) - emulated) * workloads, context.budget)
     if context.task is not None:
-        context.journey.plan(SCORE, variants * len(devices), _GUESS[SCORE])
+        context.journey.plan(SCORE, variants * len(devices), _GUESS[SCORE] * slower)
     for device in record.devices:
         if not device.availability.available:
             context.journey.note(f"{device.profile.name} is not here: {device.availability.reason}")

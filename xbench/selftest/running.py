@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import InputError, UnavailableError
-from ..profiles.finding import AUTO
+from ..profiles.files import AUTO
 from ..progress import Journey
 from ..records.run_record import GroupState, RunRecord
 from ..road.context import RunOptions
@@ -46,5 +46,7 @@ def _only_group(record: RunRecord) -> GroupState:
     name, here = device.profile.name, device.availability
     if not here.available:
         raise UnavailableError(f"A self-test cannot run on {name}", here.reason, here.remedy)
+    if device.profile.emulation is not None:
+        raise UnavailableError(f"A self-test cannot run on {name}", "its processor is emulated: times mean nothing")
     (group,) = record.groups
     return group

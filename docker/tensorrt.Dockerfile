@@ -1,0 +1,53 @@
+# xbench on an NVIDIA GPU with ONNX Runtime's TensorRT provider, and the CUDA provider beside it.
+#
+#   docker build -f docker/tensorrt.Dockerfile -t xbench:tensorrt .
+#   docker run --rm --gpus all xbench:tensorrt doctor
+#
+# onnxruntime-gpu 1.31.1 asks for TensorRT 10 (libnvinfer.so.10) on CUDA 13. Both were made for each other in
+# TensorRT 10.14.1, which NVIDIA built with CUDA 13.0 update 2 (TensorRT 10.14.1 Support Matrix); its Debian packages
+# come from NVIDIA's repository, which the base image has set up. The name `tensorrt` alone would bring TensorRT 11.
+# The base is pinned by its tag; its digest could not be looked up where this file was written:
+# docker buildx imagetools inspect nvidia/cuda:13.0.2-cudnn-runtime-ubuntu24.04
+FROM nvidia/cuda:13.0.2-cudnn-runtime-ubuntu24.04
+
+ARG TENSORRT=10.14.1.48-1+cuda13.0
+
+# Ubuntu 24.04 brings Python 3.12.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends \
+    python3.12 \
+    python3.12-venv \
+    "libnvinfer10=${TENSORRT}" \
+    "libnvinfer-plugin10=${TENSORRT}" \
+    "libnvonnxparsers10=${TENSORRT}" \
+    && rm -rf /var/lib/apt/lists/*
+
+ENV PYTHONDONTWRITEBYTECODE=1 \
+    PIP_NO_CACHE_DIR=1 \
+    PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    PIP_CONSTRAINT=/opt/xbench/constraints.txt \
+    PIP_BUILD_CONSTRAINT=/opt/xbench/constraints.txt \
+    ORT_DISABLE_TELEMETRY=1
+
+# What measures finished ONNX files. To prune and export too: --build-arg EXTRAS=gpu,torch,optimum,examples
+ARG EXTRAS=gpu
+
+WORKDIR /opt/xbench
+COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY xbench ./xbench
+COPY exporters ./exporters
+COPY runners ./runners
+COPY hardware_profiles ./hardware_profiles
+COPY examples ./examples
+RUN python3.12 -m venv /opt/venv \
+    && /opt/venv/bin/pip install --constraint constraints.txt ".[${EXTRAS}]"
+ENV PATH=/opt/venv/bin:$PATH
+
+RUN useradd --create-home --uid 10001 xbench \
+    && install -d -o xbench -g xbench /work /work/results
+USER 10001:10001
+WORKDIR /work
+VOLUME ["/work/results"]
+ENTRYPOINT ["xbench"]
+CMD ["doctor"]
