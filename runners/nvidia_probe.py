@@ -10,7 +10,8 @@ from pathlib import Path
 
 from xbench.errors import InputError
 from xbench.machine.elf import needed
-from xbench.machine.sharedlibs import find_library, library_folders, majors
+from xbench.machine.nvidia_driver import LEAST_DRIVER
+from xbench.machine.sharedlibs import find_library, library_folders, majors, wanted_major
 from xbench.records.profile import Availability
 
 from .ort_install import RuntimeInstall, find_runtime, missing_library
@@ -18,9 +19,6 @@ from .ort_install import RuntimeInstall, find_runtime, missing_library
 NO_GPU = "run on a machine with an NVIDIA GPU and its driver installed"
 GPU_PACKAGE = "pip uninstall -y onnxruntime; pip install 'xbench[gpu]'"
 _SECONDS = 60
-# Least driver branch for each CUDA: NVIDIA, "CUDA Toolkit Release Notes", table "CUDA Toolkit and Minimum Required
-# Driver Version for CUDA Minor Version Compatibility".
-_LEAST_DRIVER = {11: "450", 12: "525", 13: "580"}
 _TENSORRT = frozenset({"libnvinfer", "libnvonnxparser", "libnvinfer_plugin"})
 _VERSIONED = re.compile(r"(lib[\w+-]+)\.so\.(\d+)")
 
@@ -70,7 +68,7 @@ except OSError as error:
 
 def _loadable(runtime: RuntimeInstall, provider: Path) -> Availability:
     names = _needs(provider)
-    cuda = wanted_major(names, "libcudart")
+    cuda = wanted_major(names, "libcudart") or 0
     command = [sys.executable, "-P", "-c", _LOAD, str(provider), str(cuda)]
     try:
         child = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
@@ -88,10 +86,14 @@ def _loadable(runtime: RuntimeInstall, provider: Path) -> Availability:
         return _absent(
             f"the NVIDIA driver is too old: it runs CUDA {last.rpartition(' ')[2]} at most, and {package} "
             f"wants CUDA {cuda}",
-            f"install driver {_LEAST_DRIVER.get(cuda, 'of a later branch')} or later, or an ONNX Runtime for that",
+            f"install driver {_least_driver(cuda)} or later, or an ONNX Runtime for that",
         )
     reason, remedy = explain_missing(last, names, library_folders(sys.path), runtime)
     return _absent(f"{provider.name} of {package} cannot be loaded: {reason}", remedy)
+
+
+def _least_driver(cuda: int) -> str:
+    return ".".join(map(str, LEAST_DRIVER[cuda])) if cuda in LEAST_DRIVER else "of a later branch"
 
 
 def _needs(provider: Path) -> tuple[str, ...]:
@@ -99,12 +101,6 @@ def _needs(provider: Path) -> tuple[str, ...]:
         return needed(provider)
     except InputError:
         return ()  # a damaged file: the linker says what is wrong with it
-
-
-def wanted_major(names: Sequence[str], stem: str) -> int:
-    """The major version in which a library is asked for among these names; 0 where it is not."""
-    found = (_VERSIONED.fullmatch(name) for name in names)
-    return next((int(match[2]) for match in found if match and match[1] == stem), 0)
 
 
 def explain_missing(
@@ -131,7 +127,7 @@ def explain_missing(
         name for name in names if _is_nvidia(name) and name != first[0] and find_library(name, folders) is None
     ]
     more = f"; {', '.join(lacking)} {'is' if len(lacking) == 1 else 'are'} not there either" if lacking else ""
-    return f"{told}{there}{more}", _remedy(stem, major, wanted_major(names, "libcudart"), runtime)
+    return f"{told}{there}{more}", _remedy(stem, major, wanted_major(names, "libcudart") or 0, runtime)
 
 
 def _is_nvidia(name: str) -> bool:

@@ -23,8 +23,8 @@ from xbench.store.folder import ResultsFolder
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/results.md"
 MODELS = ("minilm", "bert-base", "resnet50")
-VARIANTS = ("unstructured", "2to4", "zeroed", "removed")
-"""Variants of benchmarks/evidence_models.py, as its file names have them."""
+VARIANTS = {"unstructured": "unstructured", "2to4": "2:4", "zeroed": "zeroed", "removed": "removed"}
+"""Variants of benchmarks/evidence_models.py, by their part of the file name."""
 
 HEAD = """\
 # Results
@@ -48,7 +48,8 @@ def evidence_runs() -> list[RunRecord]:
 
 def _model(record: RunRecord) -> str:
     """The model whose dense file is the baseline; empty where the run is another one."""
-    return next((m for m in MODELS if record.baseline in {f"{m}-dense{s}" for s in ("", "-int8", "-fp16")}), "")
+    files = {model: {f"{model}-dense{suffix}.onnx" for suffix in ("", "-int8", "-fp16")} for model in MODELS}
+    return next((model for model, names in files.items() if record.baseline in names), "")
 
 
 def _machine(record: RunRecord) -> str:
@@ -61,6 +62,8 @@ def _cell(group: GroupState, candidate: str) -> str:
     comparison = next((c for c in group.comparisons if c.candidate == candidate), None)
     if comparison is None:
         return "not measured"
+    if comparison.baseline in group.failures:
+        return ""  # the reason stands in the column of the baseline
     if comparison.speedup is None:
         return f"{comparison.verdict}: {'; '.join(comparison.reasons)}"
     one = comparison.speedup
@@ -68,31 +71,38 @@ def _cell(group: GroupState, candidate: str) -> str:
     return speed if comparison.verdict in ("faster", "slower") else f"{speed} {comparison.verdict}"
 
 
-def _rows(record: RunRecord) -> Iterator[list[str]]:
-    model, suffix = _model(record), record.baseline.partition("-dense")[2]
+def _candidate(record: RunRecord, variant: str) -> str:
+    return record.baseline.replace("-dense", f"-{variant}")
+
+
+def _rows(record: RunRecord, variants: Sequence[str]) -> Iterator[list[str]]:
     for device in record.devices:
         group = record.group(device.profile.name, record.groups[0].workload) if record.groups else None
         if group is None:
             reason = device.availability.reason or "not measured"
-            yield [device.profile.name, f"none: {reason}", *("" for _ in (*VARIANTS, "ideal", "floor"))]
+            yield [device.profile.name, f"none: {reason}", *("" for _ in (*variants, "ideal", "floor"))]
             continue
-        names = [f"{model}-{variant}{suffix}" for variant in VARIANTS]
         dense = next((c.summary for c in group.cases if c.variant == record.baseline), None)
-        ideal = group.ideal_speedups.get(names[-1])
+        ideal = group.ideal_speedups.get(_candidate(record, "removed"))
         floor = group.noise_floor
         yield [
             device.profile.name,
             f"{dense.latency_p50_ms:.3g}" if dense else f"none: {group.failures.get(record.baseline, '')}",
-            *(_cell(group, name) for name in names),
+            *(_cell(group, _candidate(record, variant)) for variant in variants),
             f"{ideal:.2f}x" if ideal else "none",
             f"{100 * floor:.1f} %" if floor is not None else "none",
         ]
 
 
 def _table(records: Sequence[RunRecord]) -> str:
-    headers = ("target", "dense p50 ms", "unstructured", "2:4", "zeroed", "removed", "ideal", "noise floor")
-    rows = [[markdown(cell) for cell in row] for record in records for row in _rows(record)]
+    variants = [name for name in VARIANTS if any(_measured(record, name) for record in records)]
+    headers = ("target", "dense p50 ms", *(VARIANTS[name] for name in variants), "ideal", "noise floor")
+    rows = [[markdown(cell) for cell in row] for record in records for row in _rows(record, variants)]
     return tabulate(rows, headers, tablefmt="github", disable_numparse=True)
+
+
+def _measured(record: RunRecord, variant: str) -> bool:
+    return any(state.name == _candidate(record, variant) for state in record.variants)
 
 
 def _sections(records: Sequence[RunRecord]) -> Iterator[str]:

@@ -54,7 +54,7 @@ def test_an_unknown_profile_is_told_with_the_nearest(probed):
 
 
 def test_several_at_once_are_refused(probed):
-    assert_clear_error(probed("probe", "auto", "--quiet"), 2, "one is probed at a time")
+    assert_clear_error(probed("probe", "auto", "--quiet"), 2, "stands for all that are here")
 
 
 def test_a_profile_that_is_not_here_is_refused(probed):

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from .._version import __version__
-from ..errors import InputError, InterruptedRunError, UnavailableError
+from ..errors import InterruptedRunError, UnavailableError
 from ..machine.fingerprint import fingerprint
 from ..measure.probing import Probe, Probed, probe_ceilings
 from ..plugins import runner_class
 from ..profiles.ceilings import ceilings_file, fingerprint_digest, make_room, write_ceilings
-from ..profiles.finding import all_profiles, choose
+from ..profiles.finding import all_profiles, choose_one
 from ..profiles.matching import availability
 from ..records.ceilings import Ceilings
 from ..records.fingerprint import Fingerprint
@@ -29,7 +29,7 @@ _SECONDS_EACH = 8.0
 
 def probe_and_show(name: str, folders: Sequence[Path], json_file: str | None, quiet: bool) -> None:
     """Measure the ceilings of this machine through a profile, keep them, and show them."""
-    (profile,) = _one(choose([name], all_profiles(folders)), name)
+    profile = choose_one(name, all_profiles(folders))
     _require_here(profile)
     machine = fingerprint()
     path = ceilings_file(profile, machine)
@@ -45,12 +45,6 @@ def probe_and_show(name: str, folders: Sequence[Path], json_file: str | None, qu
         write_data(found.model_dump(mode="json", by_alias=True), json_file)
     if json_file != STDOUT:
         sys.stdout.write("".join(visible(line) + "\n" for line in ceiling_lines(found)))
-
-
-def _one(profiles: list[HardwareProfile], name: str) -> list[HardwareProfile]:
-    if len(profiles) != 1:
-        raise InputError(f"{name!r} names {len(profiles)} profiles", "one is probed at a time", "name one of them")
-    return profiles
 
 
 def _require_here(profile: HardwareProfile) -> None:
