@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -16,11 +17,16 @@ from ..suite.model import MeasureSpec, Suite, VariantSpec, WorkloadSpec
 
 
 def suite_of(base: Path, candidates: Sequence[Path], shapes: Mapping[str, tuple[int, ...]]) -> LoadedSuite:
-    """The suite that compares these files. Its text is its own JSON, which is YAML too."""
+    """The suite that compares these files. Its text is its own JSON, which is YAML too.
+
+    Paths in it start from the folder that all files have in common: a record tells nobody where they lay.
+    """
     files = [base, *candidates]
+    places = [Path(os.path.realpath(file.parent)) / file.name for file in files]
+    common = Path(os.path.commonpath([place.parent for place in places]))
     variants = tuple(
-        VariantSpec(name=name, baseline=index == 0, onnx=str(file))
-        for index, (name, file) in enumerate(zip(_names(files), files, strict=True))
+        VariantSpec(name=name, baseline=index == 0, onnx=str(place.relative_to(common)))
+        for index, (name, place) in enumerate(zip(_names(files), places, strict=True))
     )
     suite = Suite(
         schema="xbench.suite/1",
@@ -30,7 +36,7 @@ def suite_of(base: Path, candidates: Sequence[Path], shapes: Mapping[str, tuple[
         measure=MeasureSpec(budget=30.0),
     )
     text = suite.model_dump_json(by_alias=True, exclude_defaults=True, indent=1) + "\n"
-    return LoadedSuite(suite, Path.cwd(), text)
+    return LoadedSuite(suite, common, text)
 
 
 def _names(files: Sequence[Path]) -> list[str]:
