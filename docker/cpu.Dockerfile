@@ -15,28 +15,28 @@ RUN apt-get update \
 ENV PYTHONDONTWRITEBYTECODE=1 \
     PIP_NO_CACHE_DIR=1 \
     PIP_DISABLE_PIP_VERSION_CHECK=1 \
-    PIP_CONSTRAINT=/opt/xbench/constraints.txt \
-    PIP_BUILD_CONSTRAINT=/opt/xbench/constraints.txt \
+    PIP_CONSTRAINT=/usr/src/xbench/constraints.txt \
+    PIP_BUILD_CONSTRAINT=/usr/src/xbench/constraints.txt \
     ORT_DISABLE_TELEMETRY=1
 
 ARG EXTRAS=cpu,torch,optimum,openvino,examples
 
-WORKDIR /opt/xbench
+WORKDIR /usr/src/xbench
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY xbench ./xbench
 COPY exporters ./exporters
 COPY runners ./runners
 COPY hardware_profiles ./hardware_profiles
 COPY examples ./examples
-RUN python -m venv /opt/venv \
-    && /opt/venv/bin/pip install --constraint constraints.txt \
+RUN python -m venv /usr/local/venv \
+    && /usr/local/venv/bin/pip install --constraint constraints.txt \
     --extra-index-url https://download.pytorch.org/whl/cpu ".[${EXTRAS}]"
-ENV PATH=/opt/venv/bin:$PATH
+ENV PATH=/usr/local/venv/bin:$PATH
 
 RUN useradd --create-home --uid 10001 xbench \
-    && install -d -o xbench -g xbench /work /work/results
+    && install -d -o xbench -g xbench /data /data/results
 USER 10001:10001
-WORKDIR /work
-VOLUME ["/work/results"]
+WORKDIR /data
+VOLUME ["/data/results"]
 ENTRYPOINT ["xbench"]
 CMD ["doctor"]

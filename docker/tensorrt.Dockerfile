@@ -26,28 +26,28 @@ RUN apt-get update \
 ENV PYTHONDONTWRITEBYTECODE=1 \
     PIP_NO_CACHE_DIR=1 \
     PIP_DISABLE_PIP_VERSION_CHECK=1 \
-    PIP_CONSTRAINT=/opt/xbench/constraints.txt \
-    PIP_BUILD_CONSTRAINT=/opt/xbench/constraints.txt \
+    PIP_CONSTRAINT=/usr/src/xbench/constraints.txt \
+    PIP_BUILD_CONSTRAINT=/usr/src/xbench/constraints.txt \
     ORT_DISABLE_TELEMETRY=1
 
 # What measures finished ONNX files. To prune and export too: --build-arg EXTRAS=gpu,torch,optimum,examples
 ARG EXTRAS=gpu
 
-WORKDIR /opt/xbench
+WORKDIR /usr/src/xbench
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY xbench ./xbench
 COPY exporters ./exporters
 COPY runners ./runners
 COPY hardware_profiles ./hardware_profiles
 COPY examples ./examples
-RUN python3.12 -m venv /opt/venv \
-    && /opt/venv/bin/pip install --constraint constraints.txt ".[${EXTRAS}]"
-ENV PATH=/opt/venv/bin:$PATH
+RUN python3.12 -m venv /usr/local/venv \
+    && /usr/local/venv/bin/pip install --constraint constraints.txt ".[${EXTRAS}]"
+ENV PATH=/usr/local/venv/bin:$PATH
 
 RUN useradd --create-home --uid 10001 xbench \
-    && install -d -o xbench -g xbench /work /work/results
+    && install -d -o xbench -g xbench /data /data/results
 USER 10001:10001
-WORKDIR /work
-VOLUME ["/work/results"]
+WORKDIR /data
+VOLUME ["/data/results"]
 ENTRYPOINT ["xbench"]
 CMD ["doctor"]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from xbench.errors import InvalidError
-from xbench.machine.cpus import usable_cpus
+from xbench.machine.cpus import thread_count
 from xbench.protocols import Feeds, Outputs, ProfileReport
 from xbench.records.measurement import CacheUse, Placement
 from xbench.records.profile import Availability, HardwareProfile
@@ -74,7 +74,7 @@ class OpenVinoNativeRunner:
         return CacheUse()
 
     def _threads(self) -> int:
-        return usable_cpus() if self.profile.threads == "all" else self.profile.threads
+        return thread_count(self.profile.threads)
 
     def _compile(self, **more: str) -> Any:
         asked = properties(self.options, self.profile.precision, self._threads())

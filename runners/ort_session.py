@@ -21,7 +21,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from xbench.errors import InvalidError, XbenchError
-from xbench.machine.cpus import usable_cpus
+from xbench.machine.cpus import thread_count
 from xbench.protocols import Feeds, Outputs, ProfileReport
 from xbench.records.measurement import CacheUse, Placement
 from xbench.records.profile import Availability, HardwareProfile
@@ -54,7 +54,7 @@ class OrtSessionRunner:
         self._allowed = sorted(os.sched_getaffinity(0))
 
     def _threads(self) -> int:
-        return usable_cpus() if self.profile.threads == "all" else self.profile.threads
+        return thread_count(self.profile.threads)
 
     def _cpus(self) -> list[int]:
         """A CPU for each thread, the calling one first; none where threads are not to be pinned, or cannot be."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 from xbench.errors import InvalidError
-from xbench.machine.cpus import usable_cpus
+from xbench.machine.cpus import thread_count
 from xbench.protocols import Feeds, Outputs, ProfileReport
 from xbench.records.measurement import CacheUse, Placement
 from xbench.records.profile import Availability, HardwareProfile
@@ -138,7 +138,7 @@ class TorchRunner:
     def _set_up(self) -> None:
         import torch
 
-        threads = usable_cpus() if self.profile.threads == "all" else self.profile.threads
+        threads = thread_count(self.profile.threads)
         if self.options.affinity and threads <= len(self._allowed):
             # Before there are threads: those of OpenMP inherit it.
             os.sched_setaffinity(0, self._allowed[:threads])

@@ -1,4 +1,4 @@
-"""Makes modules beside this file importable by all tests: `records_by_hand` builds run records without a run."""
+"""Makes modules beside this file importable by all tests: `records_by_hand` builds run records, `stand_ins` libraries."""
 
 from __future__ import annotations
 

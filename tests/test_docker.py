@@ -115,7 +115,7 @@ def test_every_install_is_constrained(file):
         assert extras <= set(PROJECT["optional-dependencies"])
         assert len(extras & {"cpu", "gpu"}) == 1, "both runtimes own one import name"
     environment = next(rest for word, rest in instructions(file) if word == "ENV")
-    assert "PIP_BUILD_CONSTRAINT=/opt/xbench/constraints.txt" in environment
+    assert "PIP_BUILD_CONSTRAINT=/usr/src/xbench/constraints.txt" in environment
 
 
 @each
@@ -138,7 +138,7 @@ def test_it_runs_as_nobody_special_and_holds_no_secret(file):
     assert int(user.partition(":")[0]) > 0
     assert [word for word, _ in lines].index("USER") > max(i for i, (word, _) in enumerate(lines) if word == "RUN")
     assert ("ENTRYPOINT", '["xbench"]') in lines
-    assert ("VOLUME", '["/work/results"]') in lines
+    assert ("VOLUME", '["/data/results"]') in lines
     settings = " ".join(rest for word, rest in lines if word in {"ENV", "ARG"})
     assert "ORT_DISABLE_TELEMETRY=1" in settings
     assert not re.search(r"token|secret|password|api_?key", settings, re.IGNORECASE)

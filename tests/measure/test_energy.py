@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 import time
 from pathlib import Path
 
 import pytest
+from stand_ins import nvml_builder
 
 from xbench.analysis.cost import cost_per_million
 from xbench.errors import InvalidError, UnavailableError
@@ -161,18 +160,7 @@ nvmlReturn_t nvmlDeviceGetClockInfo(nvmlDevice_t device, int type, unsigned int 
 @pytest.fixture(scope="module")
 def nvml(tmp_path_factory):
     """Builds the stand-in of NVIDIA's library."""
-    compiler = shutil.which("cc")
-    if compiler is None:
-        pytest.skip("no C compiler (cc) here to build a stand-in of NVIDIA's library")
-    folder = tmp_path_factory.mktemp("nvml")
-    (folder / "nvml.c").write_text(NVML)
-
-    def build(*flags):
-        library = folder / f"lib{len(list(folder.iterdir()))}.so"
-        subprocess.run([compiler, "-shared", "-fPIC", *flags, "-o", library, folder / "nvml.c"], check=True)
-        return str(library)
-
-    return build
+    return nvml_builder(tmp_path_factory.mktemp("nvml"), NVML)
 
 
 def test_what_a_gpu_tells_is_read_in_its_units(nvml):

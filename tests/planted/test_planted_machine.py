@@ -79,7 +79,8 @@ def test_a_neighbour_that_takes_a_core_makes_no_copy_faster_or_slower(tmp_path, 
     weight = np.random.default_rng(0).standard_normal((64, 64)).astype(np.float32) / 8
     model, copy = (dense_chain(tmp_path / f"{name}.onnx", [weight] * 4, rows=64) for name in ("model", "copy"))
     here = ("--output", tmp_path / "results", "--profile-dir", tmp_path / "profiles")
-    asked = ("--hardware", "one-core", "--budget", "8s", "--json", "-")
+    # Long enough for tens of blocks beside other programs too: of a dozen, few may meet the neighbour.
+    asked = ("--hardware", "one-core", "--budget", "20s", "--json", "-")
     code, out, _ = command("compare", model, copy, *here, *asked)
     data = json.loads(out)
     (one,) = data["comparisons"]
@@ -87,11 +88,10 @@ def test_a_neighbour_that_takes_a_core_makes_no_copy_faster_or_slower(tmp_path, 
     assert code == (3 if one["verdict"] == "inconclusive" else 0)
     if one["measurements"]["model.onnx"]["disturbance"]["wait_share"] is None:
         pytest.skip("this kernel does not tell how long a thread waits: nothing can be marked")
-    # How many are caught is chance: the neighbour comes and goes, and a variant of few blocks may meet little of it.
-    assert one["disturbed_share"] > 0.05
+    assert one["disturbed_share"] > 0.1
     for variant in ("model.onnx", "copy.onnx"):
         seen = one["measurements"][variant]["disturbance"]
-        assert seen["disturbed_share"] > 0
+        assert seen["disturbed_share"] > 0.1
         assert any("waited for a CPU" in cause for cause in seen["causes"])
     _, told, _ = command("report", "--details", "--output", tmp_path / "results")
     assert "blocks: waited for a CPU" in told

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import platform
-import shutil
-import subprocess
 
 import pytest
+from stand_ins import nvml_builder
 
 from xbench.errors import UnavailableError
 from xbench.machine import described
@@ -57,18 +56,7 @@ nvmlReturn_t nvmlDeviceGetMigMode(nvmlDevice_t device, unsigned int *current, un
 @pytest.fixture(scope="module")
 def nvml(tmp_path_factory):
     """Builds the stand-in of NVIDIA's library."""
-    compiler = shutil.which("cc")
-    if compiler is None:
-        pytest.skip("no C compiler (cc) here to build a stand-in of NVIDIA's library")
-    folder = tmp_path_factory.mktemp("nvml")
-    (folder / "nvml.c").write_text(NVML)
-
-    def build(*flags):
-        library = folder / f"lib{len(list(folder.iterdir()))}.so"
-        subprocess.run([compiler, "-shared", "-fPIC", *flags, "-o", library, folder / "nvml.c"], check=True)
-        return str(library)
-
-    return build
+    return nvml_builder(tmp_path_factory.mktemp("nvml"), NVML)
 
 
 def test_gpus_are_those_that_cuda_can_see(nvml):

@@ -56,8 +56,9 @@ def check_profiles(names: Sequence[str], folders: Sequence[Path]) -> int:
     """A line for each named profile, or for each that can run here. Returns the exit code: 0 if all can, else 4."""
     known = all_profiles(folders)
     if names:
-        machine = this_machine(needed_packages(choose(names, known)))
-        shown = [(profile, availability(profile, machine)) for profile in choose(names, known)]
+        chosen = choose(names, known)
+        machine = this_machine(needed_packages(chosen))
+        shown = [(profile, availability(profile, machine)) for profile in chosen]
     else:
         shown = [one for one in _states(list(known.values())) if one[1].available]
     for profile, state in shown:

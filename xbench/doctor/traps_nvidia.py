@@ -27,16 +27,8 @@ def cuda_major(names: Sequence[str], folders: Sequence[Path], package: str) -> T
         "the provider does not load, ONNX Runtime falls back to the CPU with a warning, and CPU times would stand "
         "under the GPU's name"
     )
-    wrong = _other_majors(names, folders, _CUDA_STEMS)
-    if not wrong:
-        return Trap(name="cuda-major", sprung=False, found=_wanted(names, _CUDA_STEMS), matters=matters)
-    return Trap(
-        name="cuda-major",
-        sprung=True,
-        found="; ".join(wrong),
-        matters=matters,
-        remedy=f"pip install '{package.replace('==', '[cuda,cudnn]==')}'",
-    )
+    remedy = f"pip install '{package.replace('==', '[cuda,cudnn]==')}'"
+    return _major_trap("cuda-major", matters, names, folders, _CUDA_STEMS, remedy)
 
 
 def tensorrt_major(names: Sequence[str], folders: Sequence[Path]) -> Trap:
@@ -45,16 +37,15 @@ def tensorrt_major(names: Sequence[str], folders: Sequence[Path]) -> Trap:
         "the provider looks for the library by its major version: the newest TensorRT, which an unpinned install "
         "brings, is not found, and nothing runs on it"
     )
-    wrong = _other_majors(names, folders, _TENSORRT_STEMS)
-    if not wrong:
-        return Trap(name="tensorrt-major", sprung=False, found=_wanted(names, _TENSORRT_STEMS), matters=matters)
-    return Trap(
-        name="tensorrt-major",
-        sprung=True,
-        found="; ".join(wrong),
-        matters=matters,
-        remedy=tensorrt_command(names),
-    )
+    return _major_trap("tensorrt-major", matters, names, folders, _TENSORRT_STEMS, tensorrt_command(names))
+
+
+def _major_trap(
+    name: str, matters: str, names: Sequence[str], folders: Sequence[Path], stems: Sequence[str], remedy: str
+) -> Trap:
+    wrong = _other_majors(names, folders, stems)
+    found = "; ".join(wrong) if wrong else _wanted(names, stems)
+    return Trap(name=name, sprung=bool(wrong), found=found, matters=matters, remedy=remedy if wrong else "")
 
 
 def tensorrt_command(names: Sequence[str]) -> str:

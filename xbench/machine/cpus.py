@@ -6,6 +6,7 @@ import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 CGROUP = Path("/sys/fs/cgroup")
 
@@ -28,6 +29,11 @@ def usable_cpus() -> int:
     limit = cgroup_cpu_limit()
     mine = len(os.sched_getaffinity(0))
     return mine if limit is None else max(1, min(mine, math.floor(limit)))
+
+
+def thread_count(threads: int | Literal["all"]) -> int:
+    """How many threads a profile's `threads` comes to here; `all`: one for each CPU that this process may use."""
+    return usable_cpus() if threads == "all" else threads
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError, InvalidError, WorkerError, XbenchError
-from ..machine.cpus import usable_cpus
+from ..machine.cpus import thread_count
 from ..machine.turns import alone_on_the_machine
 from ..onnxfile.matmul import Form, write_matmul
 from ..plugins import runner_class
@@ -106,7 +106,7 @@ def probe_ceilings(profile: HardwareProfile, how: Probe, begin: Callable[[str], 
 
 def _memory_copy(profile: HardwareProfile, how: Probe) -> MeasuredRate:
     size = how.copy_bytes or array_bytes()
-    threads = usable_cpus() if profile.threads == "all" else profile.threads
+    threads = thread_count(profile.threads)
     with WorkerProcess(Path("memory"), "memory copy", profile, how.time_limit) as process:
         answer = process.request("copy_memory", array_bytes=size, threads=threads, repeats=how.repeats)
     what = f"NumPy copy of {size / 2**20:.0f} MiB, {threads} threads; bytes read and written both count"
