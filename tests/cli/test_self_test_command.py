@@ -27,6 +27,19 @@ def scripted(folder, **latency_us):
     return ("--hardware", "sim", "--profile-dir", folder, "--budget", "12s")
 
 
+def assert_numbers_or_a_reason(data):
+    """Intervals in order and a floor below what can be seen; a machine too busy for them is never called fit."""
+    both = [data["planted"], data["copy"]]
+    if any(one["speedup"] is None for one in both) or data["noise_floor"] is None:
+        assert data["verdict"] in ("inconclusive", "unfit"), data["reasons"]
+        assert data["smallest_effect"] is None
+        return
+    assert 0 < data["noise_floor"] < data["smallest_effect"]
+    assert not data["planted"]["found"] or data["planted"]["verdict"] == "slower"
+    for one in both:
+        assert one["speedup"]["low"] <= one["speedup"]["point"] <= one["speedup"]["high"]
+
+
 def test_data_from_this_machine(xbench):
     ended = xbench("self-test", "--budget", "6s", "--json", "-")
     data = json.loads(ended.out)
@@ -36,13 +49,8 @@ def test_data_from_this_machine(xbench):
     assert ended.code == EXIT_CODES[data["verdict"]], ended
     assert data["reasons"]
     assert bool(data["remedies"]) == (data["verdict"] != "fit")
-    assert data["noise_floor"] > 0
-    assert data["smallest_effect"] > data["noise_floor"]
-    planted, copy = data["planted"], data["copy"]
-    assert planted["expected"] == pytest.approx(20 / 21)
-    assert not planted["found"] or planted["verdict"] == "slower"
-    for one in (planted, copy):
-        assert one["speedup"]["low"] <= one["speedup"]["point"] <= one["speedup"]["high"]
+    assert data["planted"]["expected"] == pytest.approx(20 / 21)
+    assert_numbers_or_a_reason(data)
     assert "measure: cpu" in ended.err
     assert not xbench.runs
     assert "\x1b" not in ended.err + ended.out
