@@ -35,7 +35,7 @@ from onnxruntime.transformers.float16 import convert_float_to_float16
 from transformers import BertConfig, BertModel, ResNetConfig, ResNetForImageClassification
 
 from xbench.plugins import exporter
-from xbench.pruning import prune
+from xbench.pruning import Material, prune
 from xbench.records.recipe import MagnitudeRecipe, NMRecipe, Recipe, StructuredRecipe
 from xbench.sources.transformers_dir import load_transformers
 
@@ -95,7 +95,7 @@ def write_model(model: str, folder: Path, fp16: bool) -> Iterator[Path]:
     form = "dynamo" if model == "resnet50" else "optimum"
     axes = {} if model == "resnet50" else {name: {0: "batch", 1: "sequence"} for name in inputs}
     for variant, recipe in recipes(model).items():
-        module = dense if recipe is None else prune(dense, recipe, inputs)[0]
+        module = dense if recipe is None else prune(dense, recipe, Material(inputs))[0]
         path = folder / f"{model}-{variant}.onnx"
         exporter(form).export(module, inputs, axes, path)
         yield path

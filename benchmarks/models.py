@@ -29,7 +29,7 @@ from overhead import small_model
 from transformers import ResNetConfig, ResNetForImageClassification
 
 from xbench.plugins import exporter
-from xbench.pruning import prune
+from xbench.pruning import Material, prune
 from xbench.records.recipe import StructuredRecipe
 
 SEED = 0
@@ -43,7 +43,7 @@ def write_resnets(folder: Path) -> None:
     torch.manual_seed(SEED)
     inputs = {"pixel_values": torch.randn(1, 3, 224, 224)}
     dense = ResNetForImageClassification(ResNetConfig(num_labels=1000)).eval()
-    half, _ = prune(dense, HALF, inputs)
+    half, _ = prune(dense, HALF, Material(inputs))
     for name, module in (("resnet50", dense), ("resnet50-half", half)):
         exporter("dynamo").export(module, inputs, {}, folder / f"{name}.onnx")
     shutil.copyfile(folder / "resnet50.onnx", folder / "resnet50-copy.onnx")

@@ -27,7 +27,9 @@ def tables(schema: Schema, what: str) -> str:
     _collect(schema, schema, "", places)
     parts = [_table(f"the {what} itself", schema, schema)]
     for name, paths in places.items():
-        parts.append(_table(" and ".join(f"`{path}`" for path in paths), schema["$defs"][name], schema))
+        parts.append(
+            _table(" and ".join(f"`{path}`" for path in dict.fromkeys(paths)), schema["$defs"][name], schema)
+        )
     return "\n\n".join(parts)
 
 

@@ -10,7 +10,7 @@ from importlib.metadata import entry_points
 from typing import cast
 
 from .errors import InputError, UnavailableError
-from .protocols import Exporter, Runner
+from .protocols import Converter, Exporter, Runner
 
 RUNNERS = {
     "cpu": "xbench.runners.cpu:CpuRunner",
@@ -25,6 +25,11 @@ RUNNERS = {
 EXPORTERS = {
     "dynamo": "xbench.exporters.torch_dynamo:TorchDynamoExporter",
     "optimum": "xbench.exporters.transformers_optimum:TransformersOptimumExporter",
+    "torchscript": "xbench.exporters.torch_script:TorchScriptExporter",
+}
+CONVERTERS = {
+    "fp16": "xbench.exporters.to_float16:Float16Converter",
+    "int8": "xbench.exporters.to_int8:Int8Converter",
 }
 
 
@@ -44,6 +49,7 @@ _RUNNER_PARTS = (
     "__exit__",
 )
 _EXPORTER_PARTS = ("export",)
+_CONVERTER_PARTS = ("convert",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,3 +131,9 @@ def exporter(name: str) -> Exporter:
     """A new exporter of that name; raises as `runner_class` does."""
     kind = _load("exporter", _choose("exporter", name, EXPORTERS), _EXPORTER_PARTS)
     return cast(type[Exporter], kind)()
+
+
+def converter(precision: str) -> Converter:
+    """A new converter to that precision; raises as `runner_class` does."""
+    kind = _load("converter", _choose("converter", precision, CONVERTERS), _CONVERTER_PARTS)
+    return cast(type[Converter], kind)()

@@ -24,6 +24,19 @@ Outputs = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True)
+class Calibration:
+    """Real inputs without labels, batch by batch, by the names of the inputs.
+
+    `source` tells in words where they come from, and that they are scored too where that is so. `sha256` is the
+    digest of their bytes.
+    """
+
+    batches: tuple[Feeds, ...]
+    source: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class ProfileReport:
     """What profiled runs tell. `provider_ns`: kernel time by provider in one run. `output_shapes`: by node key.
 
@@ -51,6 +64,17 @@ class Exporter(Protocol):
         opset: int | None = None,
     ) -> None:
         """Write `path`. Inputs keep the keys of `example_inputs` as names; raise InvalidError on failure."""
+
+
+class Converter(Protocol):
+    """Writes an ONNX file again in another precision."""
+
+    def convert(self, source: Path, target: Path, calibration: Calibration | None) -> tuple[str, ...]:
+        """Write `target`, with the inputs and outputs of `source`, and give notes on what was done.
+
+        `calibration` is None where there are no real inputs. Raises InputError where they are needed, or the file
+        is not one of 32-bit floats; InvalidError where converting fails; UnavailableError without its library.
+        """
 
 
 class Runner(Protocol):

@@ -11,7 +11,7 @@ from torch import nn
 
 from xbench.errors import InputError, InvalidError
 from xbench.exporters.torch_dynamo import TorchDynamoExporter
-from xbench.pruning import prune
+from xbench.pruning import Material, prune
 from xbench.records.recipe import MagnitudeRecipe, StructuredRecipe
 
 
@@ -80,7 +80,7 @@ def test_pruning_survives_the_export(tmp_path, recipe):
     torch.manual_seed(0)
     module = Stack(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 4))
     inputs = {"x": torch.rand(2, 8)}
-    pruned, report = prune(module, recipe, inputs)
+    pruned, report = prune(module, recipe, Material(inputs))
     path = tmp_path / "pruned.onnx"
     TorchDynamoExporter().export(pruned, inputs, {}, path)
     weights = [onnx.numpy_helper.to_array(t) for t in onnx.load(path).graph.initializer]

@@ -12,7 +12,7 @@ from transformers import BertConfig, BertModel
 from xbench.errors import InputError
 from xbench.exporters.torch_dynamo import TorchDynamoExporter
 from xbench.exporters.transformers_optimum import TransformersOptimumExporter
-from xbench.pruning import prune
+from xbench.pruning import Material, prune
 from xbench.records.recipe import StructuredRecipe
 
 AXES = {name: {0: "batch", 1: "sequence"} for name in ("input_ids", "attention_mask", "token_type_ids")}
@@ -32,7 +32,7 @@ def pruned() -> torch.nn.Module:
         vocab_size=100, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64
     )
     recipe = StructuredRecipe(method="structured", heads=0.5, neurons=0.5, include=("encoder.layer.0",))
-    module, _ = prune(BertModel(config), recipe, tokens(2, 8))
+    module, _ = prune(BertModel(config), recipe, Material(tokens(2, 8)))
     return module
 
 

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from records_by_hand import device, record, variant
+from stand_ins import no_calibration
 
 torch = pytest.importorskip("torch", reason="programs are PyTorch's")
 
@@ -17,9 +18,10 @@ from xbench.errors import InputError, InvalidError  # noqa: E402
 from xbench.exporters.torch_dynamo import TorchDynamoExporter  # noqa: E402
 from xbench.measure.inspection import loaded  # noqa: E402
 from xbench.measure.model_file import model_file, needs_module  # noqa: E402
-from xbench.prepare import variant as making  # noqa: E402
+from xbench.prepare import exporting as making  # noqa: E402
 from xbench.prepare.dense import DenseModel  # noqa: E402
-from xbench.prepare.variant import Workshop, make_variant  # noqa: E402
+from xbench.prepare.variant import make_variant  # noqa: E402
+from xbench.prepare.workshop import Workshop  # noqa: E402
 from xbench.profiles.finding import all_profiles  # noqa: E402
 from xbench.road.context import reference_profile  # noqa: E402
 from xbench.road.preparing import _modules_wanted, prepare  # noqa: E402
@@ -52,7 +54,9 @@ def workshop(folder, module, keep_modules=True, samples=None, exporter="dynamo",
     open_axes = {name: dict(enumerate(axes)) for name in inputs}
     dense = DenseModel(module.eval(), inputs, open_axes, exporter, None, "test", "0" * 64)
     reference = reference_profile()
-    return Workshop(dense, [samples], folder, reference, 120, folder, trusted=False, keep_modules=keep_modules)
+    return Workshop(
+        dense, [samples], folder, reference, 120, folder, False, no_calibration, keep_modules=keep_modules
+    )
 
 
 def test_no_program_is_made_where_no_device_runs_modules(tmp_path):

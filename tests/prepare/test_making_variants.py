@@ -19,10 +19,12 @@ from torch import nn  # noqa: E402
 from xbench.artifacts.keeping import check_file  # noqa: E402
 from xbench.errors import InputError, InvalidError  # noqa: E402
 from xbench.exporters.torch_dynamo import TorchDynamoExporter  # noqa: E402
-from xbench.prepare import variant  # noqa: E402
+from xbench.prepare import exporting  # noqa: E402
 from xbench.prepare.deadline import deadline  # noqa: E402
 from xbench.prepare.dense import DenseModel, load_dense, users_code  # noqa: E402
-from xbench.prepare.variant import Workshop, make_variant  # noqa: E402
+from xbench.prepare.variant import make_variant  # noqa: E402
+from xbench.prepare.workshop import Workshop  # noqa: E402
+from xbench.protocols import Calibration  # noqa: E402
 from xbench.road.context import reference_profile  # noqa: E402
 from xbench.suite.loading import load_suite  # noqa: E402
 from xbench.suite.model import VariantSpec  # noqa: E402
@@ -48,7 +50,16 @@ def workshop(tmp_path: Path) -> Workshop:
     )
     artifacts = tmp_path / "artifacts"
     artifacts.mkdir()
-    return Workshop(dense, [{"x": x}, {"x": x[:1]}], artifacts, reference_profile(), 60, tmp_path, trusted=False)
+    return Workshop(
+        dense=dense,
+        samples=[{"x": x}, {"x": x[:1]}],
+        artifacts=artifacts,
+        reference=reference_profile(),
+        time_limit=60,
+        base=tmp_path,
+        trusted=False,
+        calibration=lambda: Calibration(({"x": x},), "random numbers", "0" * 64),
+    )
 
 
 class Tampering:
@@ -87,13 +98,13 @@ def test_zeros_that_are_lost_on_the_way_are_an_error(workshop: Workshop, monkeyp
         weight[weight == 0] = 1e-7  # too little for parity to notice
         return weight
 
-    monkeypatch.setattr(variant, "exporter", lambda _name: Tampering(densify))
+    monkeypatch.setattr(exporting, "exporter", lambda _name: Tampering(densify))
     with pytest.raises(InvalidError, match="Zeros of half were lost"):
         make_variant(VariantSpec.model_validate(HALF), workshop)
 
 
 def test_a_file_that_computes_something_else_is_an_error(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(variant, "exporter", lambda _name: Tampering(lambda weight: weight * 1.01))
+    monkeypatch.setattr(exporting, "exporter", lambda _name: Tampering(lambda weight: weight * 1.01))
     with pytest.raises(InvalidError, match="does not compute what the PyTorch module does"):
         make_variant(VariantSpec.model_validate(HALF), workshop)
 

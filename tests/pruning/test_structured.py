@@ -6,7 +6,7 @@ from nets import ChannelSoftmax, OddAttention, randomised
 from torch import nn
 
 from xbench.errors import InputError, InvalidError
-from xbench.pruning import prune
+from xbench.pruning import Material, prune
 from xbench.pruning.structured import units_to_remove
 from xbench.records.recipe import StructuredRecipe
 from xbench.sources import load_transformers, package_dir
@@ -23,8 +23,8 @@ def run(module: nn.Module, inputs) -> torch.Tensor:
 
 
 def twins(module, inputs, **fields):
-    zeroed, zeroed_report = prune(module, structured(remove=False, **fields), inputs)
-    removed, report = prune(module, structured(remove=True, **fields), inputs)
+    zeroed, zeroed_report = prune(module, structured(remove=False, **fields), Material(inputs))
+    removed, report = prune(module, structured(remove=True, **fields), Material(inputs))
     assert report.layers == zeroed_report.layers
     assert zeroed_report.removed == 0 < report.removed <= zeroed_report.zeros
     assert {k: v.shape for k, v in zeroed.state_dict().items()} == {
@@ -48,7 +48,7 @@ def test_the_weakest_channels_go(image):
     cnn = randomised(nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU(), nn.Conv2d(4, 2, 1)))
     with torch.no_grad():
         cnn[0].weight[2] = 1e-3
-    pruned, _ = prune(_named(cnn), structured(channels=0.25, norm=1), image)
+    pruned, _ = prune(_named(cnn), structured(channels=0.25, importance="l1"), Material(image))
     assert torch.equal(pruned.inner[0].weight, cnn[0].weight[[0, 1, 3]])
 
 
@@ -63,7 +63,7 @@ class _named(nn.Module):  # noqa: N801
 
 def test_frozen_weights_stay_frozen(cnn, image):
     cnn.requires_grad_(False)
-    pruned, _ = prune(cnn, structured(channels=0.5), image)
+    pruned, _ = prune(cnn, structured(channels=0.5), Material(image))
     assert not any(p.requires_grad for p in pruned.parameters())
 
 
@@ -77,44 +77,44 @@ def test_never_more_than_the_share_goes_and_widths_stay_aligned(units, share, wi
 
 
 def test_a_share_that_comes_to_no_unit_is_said(cnn, image):
-    _, report = prune(cnn, structured(channels=0.1, neurons=0.5, include=("hidden", "down")), image)
+    _, report = prune(cnn, structured(channels=0.1, neurons=0.5, include=("hidden", "down")), Material(image))
     assert any("comes to no unit in down" in note for note in report.notes)
     with pytest.raises(InputError, match="prunes nothing"):
-        prune(cnn, structured(channels=0.1, include=("down",)), image)
+        prune(cnn, structured(channels=0.1, include=("down",)), Material(image))
 
 
 def test_outputs_are_never_pruned(cnn, image):
     with pytest.raises(InputError, match=r"feeds the model's output"):
-        prune(cnn, structured(neurons=0.5, include=("head",)), image)
+        prune(cnn, structured(neurons=0.5, include=("head",)), Material(image))
 
 
 def test_removal_that_is_not_zeroing_is_invalid(image):
     with pytest.raises(InvalidError, match="outputs differ by"):
-        prune(randomised(ChannelSoftmax()), structured(channels=0.5), image)
+        prune(randomised(ChannelSoftmax()), structured(channels=0.5), Material(image))
 
 
 def test_heads_of_a_cnn_are_refused(cnn, image):
     with pytest.raises(InputError, match="no attention module"):
-        prune(cnn, structured(heads=0.5), image)
+        prune(cnn, structured(heads=0.5), Material(image))
 
 
 def test_an_attention_that_is_not_understood_is_refused_by_name():
     net = nn.Sequential()
     net.add_module("mixer", OddAttention())
     with pytest.raises(InputError, match=r"'mixer'[^$]*not built as BERT's"):
-        prune(net, structured(heads=0.5), {"input": torch.rand(2, 4, 16)})
+        prune(net, structured(heads=0.5), Material({"input": torch.rand(2, 4, 16)}))
 
 
 def test_attention_projections_are_not_taken_for_neurons():
     net = nn.Sequential()
     net.add_module("mixer", OddAttention())
     with pytest.raises(InputError, match="no Linear layer that feeds another one may be pruned"):
-        prune(net, structured(neurons=0.5), {"input": torch.rand(2, 4, 16)})
+        prune(net, structured(neurons=0.5), Material({"input": torch.rand(2, 4, 16)}))
 
 
 def test_a_module_that_cannot_be_traced_is_refused_with_the_reason(cnn):
     with pytest.raises(InputError, match=r"cannot trace the module ResidualCnn\n.*expected input"):
-        prune(cnn, structured(channels=0.5), {"image": torch.rand(2, 4, 8, 8)})
+        prune(cnn, structured(channels=0.5), Material({"image": torch.rand(2, 4, 8, 8)}))
 
 
 def test_minilm_without_half_of_its_heads_and_neurons():

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from stand_ins import no_calibration
 
 torch = pytest.importorskip("torch", reason="the runner runs PyTorch modules")
 
@@ -22,7 +23,8 @@ from xbench.errors import InputError, InvalidError, WorkerError  # noqa: E402
 from xbench.measure.inspection import check_placement, loaded, write_inputs  # noqa: E402
 from xbench.measure.process import WorkerProcess  # noqa: E402
 from xbench.prepare.dense import DenseModel  # noqa: E402
-from xbench.prepare.variant import Workshop, make_variant  # noqa: E402
+from xbench.prepare.variant import make_variant  # noqa: E402
+from xbench.prepare.workshop import Workshop  # noqa: E402
 from xbench.records.profile import HardwareProfile  # noqa: E402
 from xbench.road.context import reference_profile  # noqa: E402
 from xbench.runners import torch_cache  # noqa: E402
@@ -64,7 +66,17 @@ def artifact(tmp_path_factory):
     folder = tmp_path_factory.mktemp("artifacts")
     example = {"x": torch.from_numpy(feeds(2)["x"])}
     dense = DenseModel(Net().eval(), example, {"x": {0: "batch"}}, "dynamo", None, "test", "0" * 64)
-    workshop = Workshop(dense, dense.example_feeds(), folder, reference_profile(), LIMIT, folder, False, True)
+    workshop = Workshop(
+        dense,
+        dense.example_feeds(),
+        folder,
+        reference_profile(),
+        LIMIT,
+        folder,
+        False,
+        no_calibration,
+        keep_modules=True,
+    )
     return make_variant(VariantSpec(name="dense", baseline=True), workshop)[0]
 
 

@@ -98,7 +98,10 @@ def test_an_unknown_key_is_told_with_its_place_and_the_nearest_one(refusal, text
 
 def test_a_key_that_is_like_no_other_lists_the_known_ones_of_its_branch_only(refusal):
     message = refusal(variant("{name: a, prune: {method: structured, heads: 0.5, zzz: 1}}"))
-    assert "known are channels, exclude, heads, include, method, neurons, norm, remove, round_to, seed" in message
+    assert (
+        "known are channels, exclude, heads, importance, include, layers, loss, method, neurons, remove, round_to"
+        in message
+    )
 
 
 @pytest.mark.parametrize(
@@ -254,7 +257,16 @@ def test_the_json_schema_is_one_and_takes_the_examples():
     assert not check(schema, schema, {**texts[0], "gates": {}})
     known = {"$defs", "$ref", "type", "properties", "required", "additionalProperties", "items", "anyOf", "oneOf"}
     known |= {"const", "enum", "default", "description", "title", "examples", "pattern", "discriminator"}
-    known |= {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength", "maxLength", "minItems"}
+    known |= {
+        "minimum",
+        "maximum",
+        "exclusiveMinimum",
+        "exclusiveMaximum",
+        "minLength",
+        "maxLength",
+        "minItems",
+        "maxItems",
+    }
 
     def walk(place):
         assert set(place) <= known, set(place) - known

@@ -12,16 +12,16 @@ import torch
 
 from ..errors import InputError
 from ..records.artifact import PruneReport
-from ..records.recipe import MagnitudeRecipe, NMRecipe, StructuredRecipe
-from .forward import Inputs
+from ..records.recipe import Recipe
+from .forward import Material
 from .layers import Touched, count_weights
 from .magnitude import prune_magnitude
 from .nm import prune_nm
 from .structured import prune_structured
 
-__all__ = ["prune"]
+__all__ = ["Material", "prune"]
 
-METHODS: dict[str, Callable[[torch.nn.Module, Any, Inputs], Touched]] = {
+METHODS: dict[str, Callable[[torch.nn.Module, Any, Material], Touched]] = {
     "magnitude": prune_magnitude,
     "n:m": prune_nm,
     "structured": prune_structured,
@@ -30,22 +30,21 @@ METHODS: dict[str, Callable[[torch.nn.Module, Any, Inputs], Touched]] = {
 
 def prune(
     module: torch.nn.Module,
-    recipe: MagnitudeRecipe | NMRecipe | StructuredRecipe,
-    example_inputs: Inputs,
+    recipe: Recipe,
+    material: Material,
 ) -> tuple[torch.nn.Module, PruneReport]:
     """A pruned copy of `module`, in eval mode, and what was done to it. `module` itself stays as it is.
 
-    `example_inputs` are the keyword arguments of one forward call, tensors on the module's device; only
-    structured pruning runs the module. The random state of torch is left as it was.
+    Its schedule is not looked at here: this is one step, all the way. The random state of torch is left as it was.
 
-    Raises InputError where the recipe does not fit the module, InvalidError where removing what the
-    recipe chose would change the function more than zeroing it does.
+    Raises InputError where the recipe does not fit the module or the material lacks what it needs,
+    InvalidError where removing what the recipe chose would change the function more than zeroing it does.
     """
     elements_before, _ = count_weights(module)
     pruned = _copy(module).eval()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
-        touched = METHODS[recipe.method](pruned, recipe, example_inputs)
+        touched = METHODS[recipe.method](pruned, recipe, material)
     elements_after, zeros = count_weights(pruned)
     return pruned, PruneReport(
         method=recipe.method,

@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 
 Inputs = Mapping[str, torch.Tensor]
 """The keyword arguments of one forward call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What a method may look at beside the module.
+
+    `example_inputs` are the keyword arguments of one forward call, tensors on the module's device. `calibration`
+    is several such calls with real inputs; empty where there are none. `loss` takes the module's outputs and
+    inputs and gives a scalar; None: the squared change of the outputs. `width_multiple` is the width, in channels,
+    that the targets' kernels like multiples of: what `round_to: profile` means.
+    """
+
+    example_inputs: Inputs
+    calibration: Sequence[Inputs] = ()
+    loss: Callable[[object, Inputs], torch.Tensor] | None = None
+    width_multiple: int = 1
+
 
 # What a forward method, or a library that walks through it, raises for a module that it cannot run.
 MODEL_FAULTS = (

@@ -7,11 +7,11 @@ from torch.nn.utils import prune
 
 from ..errors import InputError
 from ..records.recipe import MagnitudeRecipe
-from .forward import Inputs
+from .forward import Material
 from .layers import Layer, Touched, select_layers, short_list
 
 
-def prune_magnitude(module: nn.Module, recipe: MagnitudeRecipe, _inputs: Inputs) -> Touched:
+def prune_magnitude(module: nn.Module, recipe: MagnitudeRecipe, _material: Material) -> Touched:
     """Set the weights of smallest absolute value to zero, in place, in each layer or over all together.
 
     The masks are made permanent: an exporter would otherwise keep `weight_orig` and `weight_mask`.

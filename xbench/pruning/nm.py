@@ -7,11 +7,11 @@ from torch import nn
 
 from ..errors import InputError
 from ..records.recipe import NMRecipe
-from .forward import Inputs
+from .forward import Material
 from .layers import Layer, Touched, is_transposed, select_layers, short_list
 
 
-def prune_nm(module: nn.Module, recipe: NMRecipe, _inputs: Inputs) -> Touched:
+def prune_nm(module: nn.Module, recipe: NMRecipe, _material: Material) -> Touched:
     """Zero all but the N largest of each M consecutive weights, in place.
 
     The axis is the one that sparse tensor cores reduce: the input features of a Linear, the input channels

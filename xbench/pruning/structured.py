@@ -15,7 +15,7 @@ from ..records.recipe import StructuredRecipe
 from .attention import Attention, find_attention, refuse
 from .cutting import Pick, remove, zero
 from .eligible import Eligibility, producers
-from .forward import Inputs
+from .forward import Material
 from .graph import ChannelGraph, Group
 from .layers import (
     Touched,
@@ -27,6 +27,8 @@ from .layers import (
     weight_by_output,
     weight_layers,
 )
+
+_NORMS = {"l1": 1, "l2": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +49,10 @@ class Plan:
     notes: tuple[str, ...]
 
 
-def prune_structured(module: nn.Module, recipe: StructuredRecipe, inputs: Inputs) -> Touched:
+def prune_structured(module: nn.Module, recipe: StructuredRecipe, material: Material) -> Touched:
     """Remove, or only zero, the weakest channels, neurons and heads of the module, in place.
 
-    A unit's rank is the L1 or L2 norm (`recipe.norm`) of the weights that make it, in all layers of its
+    A unit's rank is the L1 or L2 norm (`recipe.importance`) of the weights that make it, in all layers of its
     group that are coupled to the root; biases and the weights that read it do not count. Ranks are compared
     within a group. Never more goes than the share asked for, and at least one unit stays.
 
@@ -58,14 +60,14 @@ def prune_structured(module: nn.Module, recipe: StructuredRecipe, inputs: Inputs
     nothing would be pruned; InvalidError where removing is not the same as zeroing.
     """
     select_layers(module, recipe)
-    graph = ChannelGraph(module, inputs)
+    graph = ChannelGraph(module, material.example_inputs)
     plan = _plan(module, graph, recipe)
     if not plan.picks:
         raise InputError("The recipe prunes nothing", "; ".join(plan.notes), "raise the share, or lower round_to")
     known = weight_layers(module)
     touched = {cut.name for pick in plan.picks for cut in pick.cuts}
     if recipe.remove:
-        remove(module, graph, plan.picks, inputs)
+        remove(module, graph, plan.picks, material.example_inputs)
     else:
         zero(module, plan.picks)
     return Touched(layers=tuple(name for name in known if name in touched), notes=plan.notes)
@@ -157,10 +159,10 @@ def _pick(
     module: nn.Module, graph: ChannelGraph, one: Candidate, share: float, recipe: StructuredRecipe
 ) -> Pick | None:
     """The weakest units of a group; None where there are none, or a coupled layer would end up empty."""
-    count = units_to_remove(one.units, share, one.width, recipe.round_to)
+    count = units_to_remove(one.units, share, one.width, recipe.round_to if isinstance(recipe.round_to, int) else 1)
     if count == 0:
         return None
-    scores = channel_scores(module, one.group, one.units * one.width, recipe.norm)
+    scores = channel_scores(module, one.group, one.units * one.width, _NORMS[recipe.importance])
     weakest = _weakest(scores.reshape(one.units, one.width).sum(1), count)
     channels = tuple(unit * one.width + offset for unit in weakest for offset in range(one.width))
     if not graph.leaves_something(one.group.root, channels):

@@ -72,11 +72,26 @@ class SparsityAudit(Record):
         return max(elements, key=lambda dtype: elements[dtype], default="")
 
 
+class PruneStep(Record):
+    """One step of a schedule: the share of the target that it went to, and what was there after fine-tuning.
+
+    `scores` are the module's own, by metric, where the schedule has a floor. `kept` is False for the step that
+    fell below it and was undone.
+    """
+
+    share: float
+    elements: int
+    zeros: int
+    scores: dict[str, float] = {}
+    kept: bool = True
+
+
 class PruneReport(Record):
     """What a pruning method did to the module: weights of its Linear and convolution layers.
 
     `removed` is the number of weights that are gone from those layers, `zeros` the number that are there
-    and zero.
+    and zero. `asked` is the share of the weights that the recipe names; None where it names something else.
+    `calibration` tells which data were looked at; empty: none. `steps` are those of a schedule with several.
     """
 
     method: str
@@ -85,6 +100,9 @@ class PruneReport(Record):
     zeros: int
     layers: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    asked: float | None = None
+    calibration: str = ""
+    steps: tuple[PruneStep, ...] = ()
 
     @property
     def removed(self) -> int:

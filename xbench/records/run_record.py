@@ -22,10 +22,16 @@ OLDER_SCHEMAS = ("xbench.run/1",)
 
 
 class VariantState(Record):
-    """A variant and what became of it: its artifact, or the reason why there is none."""
+    """A variant and what became of it: its artifact, or the reason why there is none.
+
+    `precision` is that of the file as it was asked for; `of` the variant of the suite that it was made of, which
+    has the same name but for the precision. Empty in older records: the variant itself.
+    """
 
     name: str
     baseline: bool
+    of: str = ""
+    precision: Literal["fp32", "fp16", "int8"] = "fp32"
     artifact: Artifact | None = None
     failure: str = ""
     exit_code: int = 0

@@ -8,6 +8,8 @@ from pathlib import Path
 from ..machine.emulator import SLOWDOWN
 from ..profiles.finding import shipped_profiles
 from ..progress import Journey
+from ..protocols import Calibration
+from ..quality.calibration import calibration_data
 from ..quality.tasks import Task
 from ..records.profile import HardwareProfile
 from ..store.folder import ResultsFolder, RunFolder
@@ -50,6 +52,10 @@ class Context:
     budget: float
     precision: float
     reference: HardwareProfile = field(default_factory=reference_profile)
+
+    def calibration(self) -> Calibration:
+        """The suite's real inputs without labels, the same each time. Raises InputError where there are none."""
+        return calibration_data(self.loaded, self.task)
 
     def limit_for(self, profile: HardwareProfile) -> float:
         """Longest that one answer may take there, s: more under an emulator, unless the user says how long."""

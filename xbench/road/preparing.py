@@ -17,7 +17,7 @@ from ..suite.model import VariantSpec
 from .context import Context
 
 if TYPE_CHECKING:
-    from ..prepare.variant import Workshop
+    from ..prepare.workshop import Workshop
 
 STAGE = "prepare"
 
@@ -76,7 +76,8 @@ class _Makers:
 
     def make(self, spec: VariantSpec) -> tuple[Artifact, float]:
         from ..prepare.dense import load_dense
-        from ..prepare.variant import Workshop, make_variant
+        from ..prepare.variant import make_variant
+        from ..prepare.workshop import Workshop
 
         context = self._context
         if self._workshop is None:
@@ -91,6 +92,7 @@ class _Makers:
                 time_limit=context.time_limit,
                 base=context.loaded.base,
                 trusted=context.options.trusted,
+                calibration=context.calibration,
                 keep_modules=self._modules,
             )
         return make_variant(spec, self._workshop)

@@ -10,10 +10,9 @@ from ..quantities import Duration, Share
 from ..records.base import Record
 from ..records.comparison import AA_SUFFIX
 from ..records.load import Scenario
-from ..records.recipe import Recipe
+from ..records.recipe import Distillation, Expectation, Recipe, Reference
 
 Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
-Reference = Annotated[str, Field(pattern=r"^[\w./-]+:[A-Za-z_]\w*$")]
 Size = Annotated[int, Field(ge=1, le=1_000_000)]
 # LoadGen's own, in mlperf.conf: samples_per_query of MultiStream, target_latency_percentile of Server.
 _MULTISTREAM_SAMPLES = 8
@@ -94,17 +93,33 @@ class VariantSpec(Record):
     name: Name = Field(description="How the variant is called in tables.")
     baseline: bool = Field(default=False, description="Whether the others are compared with this one.")
     prune: Recipe | None = Field(default=None, description="The recipe; none leaves the model as it is.")
-    finetune: Reference | None = Field(
-        default=None, description="`module:function` that trains the pruned module; run only with --trust."
+    checkpoint: str | None = Field(
+        default=None,
+        description="Weights that were pruned elsewhere: .safetensors, or a state dict of PyTorch.",
     )
+    finetune: Reference | Distillation | None = Field(
+        default=None,
+        description="What trains the pruned module: `module:function`, run only with --trust, or `distill`.",
+    )
+    expect: Expectation | None = Field(default=None, description="What the recipe is expected to do.")
     onnx: str | None = Field(default=None, description="A finished ONNX file, in place of pruning and export.")
     gate: GateSpec | None = Field(default=None, description="A gate for this variant, in place of the suite's.")
 
     @model_validator(mode="after")
     def _no_recipe_for_a_finished_file(self) -> VariantSpec:
-        if self.onnx and (self.prune or self.finetune):
-            raise ValueError("a finished ONNX file cannot be pruned or trained: leave out prune and finetune")
+        if self.onnx and (self.prune or self.finetune or self.checkpoint):
+            raise ValueError(
+                "a finished ONNX file cannot be pruned or trained: leave out prune, finetune and checkpoint"
+            )
+        if self.checkpoint and self.prune:
+            raise ValueError("a checkpoint that was pruned elsewhere comes as it is: leave out prune")
         return self
+
+    @property
+    def code(self) -> tuple[str, ...]:
+        """The functions that the variant names: making it runs them."""
+        loss = getattr(self.prune, "loss", None)
+        return tuple(named for named in (loss, self.finetune) if isinstance(named, str))
 
 
 class WorkloadSpec(Record):
@@ -190,6 +205,18 @@ class ClassificationSpec(Record):
 Evaluation = Annotated[RetrievalSpec | ClassificationSpec, Field(discriminator="task")]
 
 
+class CalibrationSpec(Record):
+    """Real inputs without labels: what Wanda, Taylor, distillation and integer quantisation look at."""
+
+    file: str | None = Field(
+        default=None,
+        description="A .npz with one array for each input, its first axis the samples; none: examples of the "
+        "evaluation's data set that are not scored.",
+    )
+    samples: Size = Field(default=64, description="How many are used.")
+    batch: Size = Field(default=8, description="Samples in one inference.")
+
+
 class MeasureSpec(Record):
     """How long and how precisely to measure. Each device and workload has this budget."""
 
@@ -219,6 +246,12 @@ class Suite(Record):
     hardware: tuple[str, ...] = Field(
         default=("auto",), min_length=1, description="Names of hardware profiles; auto: all that are here."
     )
+    precisions: tuple[Literal["fp32", "fp16", "int8"], ...] = Field(
+        default=("fp32",),
+        min_length=1,
+        description="Each variant is made in each of these; below fp32 it is compared with dense in that precision.",
+    )
+    calibration: CalibrationSpec = Field(default=CalibrationSpec(), description="Real inputs without labels.")
     evaluate: Evaluation | None = Field(default=None, description="How quality is scored.")
     gate: GateSpec = Field(default=GateSpec(), description="What each pruned variant must hold to ship.")
     measure: MeasureSpec = Field(default=MeasureSpec(), description="Budget and precision.")
@@ -235,7 +268,11 @@ class Suite(Record):
                 raise ValueError(f"two {kind} have the same name: {', '.join(twice)}")
         if self.model is None and any(variant.onnx is None for variant in self.variants):
             raise ValueError("without a model, each variant must be an ONNX file (key onnx)")
-        if self.model is not None and self.model.onnx and any(v.prune or v.finetune for v in self.variants):
+        if (
+            self.model is not None
+            and self.model.onnx
+            and any(v.prune or v.finetune or v.checkpoint for v in self.variants)
+        ):
             raise ValueError(
                 "an ONNX file cannot be pruned or trained: the model must be a Transformers folder or a factory"
             )
@@ -257,8 +294,9 @@ class Suite(Record):
     @property
     def code(self) -> tuple[str, ...]:
         """The functions that the suite names: running it runs them."""
-        named = (self.model.factory if self.model else None, *(variant.finetune for variant in self.variants))
-        return tuple(reference for reference in named if reference)
+        factory = self.model.factory if self.model else None
+        found = (*((factory,) if factory else ()), *(name for variant in self.variants for name in variant.code))
+        return tuple(dict.fromkeys(found))
 
     def gate_of(self, variant: VariantSpec) -> GateSpec:
         """The variant's own gate, or the suite's."""
