@@ -159,8 +159,10 @@ def done(step: Step, out: Path) -> str:
     """Make a step, its output to the terminal and into a log. Empty, or why it failed."""
     before = timed(out)
     print(f"\n== {step.name}\n$ {shlex.join(step.command)}", flush=True)
-    with (out / "logs" / f"{step.name}.log").open("w") as log:
-        child = subprocess.Popen(step.command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    with (
+        (out / "logs" / f"{step.name}.log").open("w") as log,
+        subprocess.Popen(step.command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as child,
+    ):
         assert child.stdout is not None
         for line in child.stdout:
             print(line, end="", flush=True)
