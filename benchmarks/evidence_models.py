@@ -10,7 +10,7 @@ For each of minilm (all-MiniLM-L6-v2, its own weights), bert-base and resnet50, 
     MODEL-zeroed.onnx        half of the heads and neurons (of a ResNet: channels) zero, shapes as before
     MODEL-removed.onnx       the same heads and neurons, gone
 
-and for each of these MODEL-VARIANT-int8.onnx: static Q/DQ (int8, weights by channel), calibrated on 16 random inputs,
+and for each of these MODEL-VARIANT-int8.onnx: xbench's own conversion (static Q/DQ), calibrated on 16 random inputs,
 as `xbench compare` feeds them, which is enough to time it and not enough to judge its quality. With --fp16 also
 MODEL-VARIANT-fp16.onnx: all weights and most arithmetic in half precision, inputs and outputs as before.
 
@@ -21,20 +21,16 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import tempfile
 from collections.abc import Callable, Iterator
 from importlib import resources
 from pathlib import Path
 
 import numpy as np
-import onnx
 import torch
-from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
-from onnxruntime.quantization.shape_inference import quant_pre_process
-from onnxruntime.transformers.float16 import convert_float_to_float16
 from transformers import BertConfig, BertModel, ResNetConfig, ResNetForImageClassification
 
-from xbench.plugins import exporter
+from xbench.plugins import converter, exporter
+from xbench.protocols import Calibration
 from xbench.pruning import Material, prune
 from xbench.records.recipe import MagnitudeRecipe, NMRecipe, Recipe, StructuredRecipe
 from xbench.sources.transformers_dir import load_transformers
@@ -43,7 +39,6 @@ SEED = 0
 TOKENS = 128
 VOCABULARY = 30_522  # of BERT, and of MiniLM, which has its tokens
 CALIBRATION_BATCHES = 16
-HEAVY = ["Conv", "MatMul", "Gemm"]
 Inputs = dict[str, torch.Tensor]
 
 
@@ -99,51 +94,29 @@ def write_model(model: str, folder: Path, fp16: bool) -> Iterator[Path]:
         path = folder / f"{model}-{variant}.onnx"
         exporter(form).export(module, inputs, axes, path)
         yield path
-        yield _quantised(path, inputs)
+        yield _converted(path, "int8", _random(inputs))
         if fp16:
-            yield _halved(path)
+            yield _converted(path, "fp16", None)
 
 
-class _Random(CalibrationDataReader):
+def _random(inputs: Inputs) -> Calibration:
     """Inputs like the example: other tokens of its vocabulary, or other pixels, and the same masks."""
-
-    def __init__(self, inputs: Inputs) -> None:
-        torch.manual_seed(SEED)
-        self._batches = iter([self._batch(inputs) for _ in range(CALIBRATION_BATCHES)])
-
-    @staticmethod
-    def _batch(inputs: Inputs) -> dict[str, np.ndarray]:
-        if "pixel_values" in inputs:
-            return {"pixel_values": torch.randn_like(inputs["pixel_values"]).numpy()}
-        others = torch.randint(0, VOCABULARY, inputs["input_ids"].shape, dtype=torch.int64)
-        return {name: tensor.numpy() for name, tensor in {**inputs, "input_ids": others}.items()}
-
-    def get_next(self) -> dict[str, np.ndarray] | None:
-        """The next batch, or None."""
-        return next(self._batches, None)
+    torch.manual_seed(SEED)
+    batches = tuple(_batch(inputs) for _ in range(CALIBRATION_BATCHES))
+    digest = hashlib.sha256(b"".join(array.tobytes() for batch in batches for array in batch.values()))
+    return Calibration(batches, f"{CALIBRATION_BATCHES} random inputs", digest.hexdigest())
 
 
-def _quantised(path: Path, inputs: Inputs) -> Path:
-    target = path.with_name(f"{path.stem}-int8.onnx")
-    with tempfile.TemporaryDirectory() as folder:
-        prepared = Path(folder) / "prepared.onnx"
-        quant_pre_process(path, prepared, skip_symbolic_shape=True)
-        quantize_static(
-            prepared,
-            target,
-            _Random(inputs),
-            quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=HEAVY,
-            per_channel=True,
-            activation_type=QuantType.QInt8,
-            weight_type=QuantType.QInt8,
-        )
-    return target
+def _batch(inputs: Inputs) -> dict[str, np.ndarray]:
+    if "pixel_values" in inputs:
+        return {"pixel_values": torch.randn_like(inputs["pixel_values"]).numpy()}
+    others = torch.randint(0, VOCABULARY, inputs["input_ids"].shape, dtype=torch.int64)
+    return {name: tensor.numpy() for name, tensor in {**inputs, "input_ids": others}.items()}
 
 
-def _halved(path: Path) -> Path:
-    target = path.with_name(f"{path.stem}-fp16.onnx")
-    onnx.save(convert_float_to_float16(onnx.load(path), keep_io_types=True), target)
+def _converted(path: Path, precision: str, calibration: Calibration | None) -> Path:
+    target = path.with_name(f"{path.stem}-{precision}.onnx")
+    converter(precision).convert(path, target, calibration)
     return target
 
 

@@ -19,7 +19,7 @@ ENV PYTHONDONTWRITEBYTECODE=1 \
     PIP_BUILD_CONSTRAINT=/usr/src/xbench/constraints.txt \
     ORT_DISABLE_TELEMETRY=1
 
-ARG EXTRAS=cpu,torch,optimum,openvino,examples
+ARG EXTRAS=cpu,torch,optimum,slim,openvino,examples
 
 WORKDIR /usr/src/xbench
 COPY pyproject.toml constraints.txt README.md LICENSE ./

@@ -1,4 +1,4 @@
-"""Exports Hugging Face encoders by Optimum."""
+"""Exports Hugging Face encoders, and decoders with or without their past, by Optimum."""
 
 from __future__ import annotations
 
@@ -8,21 +8,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xbench.errors import InputError, InvalidError, UnavailableError
+from xbench.sources.decoders import FEATURES, GENERATION, WITH_PAST, is_causal, is_past_name
 from xbench.sources.quiet import hushed, one_line, stay_offline
+
+from .tracing import EXPORT_FAULTS, require_asked, without_native_output
 
 if TYPE_CHECKING:
     import onnx
     import torch
 
-_EXPORT_FAULTS = (RuntimeError, ValueError, TypeError, LookupError, AttributeError, AssertionError, OSError)
-_TASK = "feature-extraction"
+_POSITIONS = "position_ids"
+_HEADS_STAY = "leave the attention heads in, since the past has their number, or give model.task: text-generation"
 
 
 class TransformersOptimumExporter:
     """Writes ONNX files with `optimum.exporters.onnx`, for modules with a Transformers configuration.
 
     Optimum knows each architecture: its inputs, its outputs (of BERT `last_hidden_state` alone, without the
-    pooler) and which axes are open. It traces with TorchScript.
+    pooler) and which axes are open. It traces with TorchScript. A decoder with its past is one file, that takes
+    a past of any length, 0 included: there is no second file for the first call.
     """
 
     def export(
@@ -33,30 +37,36 @@ class TransformersOptimumExporter:
         path: Path,
         opset: int | None = None,
     ) -> None:
-        """Write `module`, in memory and pruned as it may be, to `path`, for the task feature-extraction.
+        """Write `module`, in memory and pruned as it may be, to `path`.
 
-        `example_inputs` must have the inputs that Optimum knows of the architecture; their values are not
-        used. Batch and sequence axes are always open; `dynamic_axes` gives them names of your own.
-        `opset` None means Optimum's default for the architecture. The module stays as it is.
+        The task is text-generation-with-past where `example_inputs` hold `past_key_values.0.key` and so on,
+        text-generation where the module is a causal decoder with its head, else feature-extraction.
+
+        `example_inputs` must have the inputs that Optimum knows of the architecture (`position_ids` may be there
+        in vain); their values are not used. Batch, sequence and past axes are always open; `dynamic_axes` gives
+        them names of your own. `opset` None means Optimum's default for the architecture. The module stays as it is.
 
         Raises InputError for a module, inputs or axes that Optimum does not know, UnavailableError where
         Optimum is not installed, InvalidError where the export fails.
         """
         export_onnx, tasks = _optimum()
-        config = _config_of(module, tasks)
-        _require_same_inputs(config.inputs, example_inputs)
-        symbols = _new_symbols(config.inputs, dynamic_axes)
+        task = _task(module, example_inputs)
+        config = _config_of(module, tasks, task)
+        inputs = _known_inputs(config.inputs, example_inputs)
+        vain = set(example_inputs) - set(inputs)
+        symbols = _new_symbols(config.inputs, {n: named for n, named in dynamic_axes.items() if n not in vain})
         try:
-            with hushed():
+            with hushed(), without_native_output():
                 # Optimum writes to the configuration and patches forward: on a copy.
                 export_onnx(copy.deepcopy(module), config, path, opset=opset, device="cpu")
-        except _EXPORT_FAULTS as error:
+        except EXPORT_FAULTS as error:
             raise InvalidError(
                 f"Optimum cannot export {type(module).__name__} to ONNX",
                 one_line(error),
-                "try exporter: dynamo",
+                _HEADS_STAY if task == WITH_PAST else "try exporter: dynamo, or torchscript",
             ) from error
         _rename_symbols(path, symbols)
+        require_asked(path, inputs, opset)
 
 
 def _optimum() -> tuple[Any, Any]:
@@ -73,7 +83,13 @@ def _optimum() -> tuple[Any, Any]:
     return export, TasksManager
 
 
-def _config_of(module: torch.nn.Module, tasks: Any) -> Any:
+def _task(module: torch.nn.Module, inputs: Mapping[str, torch.Tensor]) -> str:
+    if any(map(is_past_name, inputs)):
+        return WITH_PAST
+    return GENERATION if is_causal(type(module).__name__) else FEATURES
+
+
+def _config_of(module: torch.nn.Module, tasks: Any, task: str) -> Any:
     """Optimum's description of the architecture: `.inputs` maps each input to its open axes."""
     if not hasattr(module, "config"):
         raise InputError(
@@ -81,27 +97,32 @@ def _config_of(module: torch.nn.Module, tasks: Any) -> Any:
             "the module has no configuration",
             "use exporter: dynamo",
         )
+    past = {"use_past": True, "use_past_in_inputs": True} if task == WITH_PAST else {}
     try:
         with hushed():
             build = tasks.get_exporter_config_constructor(
-                exporter="onnx", model=module, task=_TASK, library_name="transformers"
+                exporter="onnx", model=module, task=task, library_name="transformers"
             )
-            return build(module.config)
+            return build(module.config, **past)
     except (ValueError, LookupError, TypeError, AttributeError, NotImplementedError) as error:
         raise InputError(
-            f"Optimum does not know {type(module).__name__} for {_TASK}",
+            f"Optimum does not know {type(module).__name__} for {task}",
             one_line(error),
             "use exporter: dynamo",
         ) from error
 
 
-def _require_same_inputs(known: Mapping[str, Mapping[int, str]], given: Mapping[str, torch.Tensor]) -> None:
-    if set(known) != set(given):
+def _known_inputs(
+    known: Mapping[str, Mapping[int, str]], given: Mapping[str, torch.Tensor]
+) -> dict[str, torch.Tensor]:
+    """The inputs that Optimum writes. Some decoders count positions themselves, and some want to be told."""
+    if set(known) - set(given) or set(given) - set(known) - {_POSITIONS}:
         raise InputError(
             "The inputs are not those of the architecture",
             f"given: {', '.join(given)}; Optimum exports: {', '.join(known)}",
             "give exactly these, or use exporter: dynamo",
         )
+    return {name: given[name] for name in known}
 
 
 def _new_symbols(known: Mapping[str, Mapping[int, str]], axes: Mapping[str, Mapping[int, str]]) -> dict[str, str]:

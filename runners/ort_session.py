@@ -33,6 +33,8 @@ from .ort_profile import Event, call_profiled, read_profile
 
 CPU = "CPUExecutionProvider"
 _DENORMALS = DenormalsOfTheProcess()
+# They would build their engines anew, for a graph that ONNX Runtime then refuses to write.
+_COMPILING = frozenset({"OpenVINOExecutionProvider", "TensorrtExecutionProvider", "NvTensorRTRTXExecutionProvider"})
 
 
 class OrtSessionRunner:
@@ -176,6 +178,26 @@ class OrtSessionRunner:
             events = json.loads(Path(session.end_profiling()).read_text())
         report = read_profile(events)
         return replace(report, notes=self._prove_precision(report, events)) if optimised else report
+
+    def write_optimised(self, path: Path) -> str:
+        """Write the graph that ONNX Runtime makes of the file with the options of the timed session.
+
+        Its weights go beside it, however large. Returns why it cannot be had, where it cannot: nodes that a provider
+        compiles are not written.
+        """
+        if self.provider in _COMPILING:
+            return f"{self.provider} compiles the nodes that it takes"
+        options = self._session_options(optimised=True)
+        options.optimized_model_filepath = os.fspath(path)
+        options.add_session_config_entry(
+            "session.optimized_model_external_initializers_file_name", f"{path.name}.data"
+        )
+        try:
+            self._create(options)
+        except InvalidError as error:
+            # Without this file to write, the same session was created before.
+            return error.found or error.asked
+        return ""
 
     def _prove_precision(self, report: ProfileReport, events: Sequence[Event]) -> tuple[str, ...]:
         """What the profiled run tells of the precision, for people; nothing where the options alone set it.

@@ -63,7 +63,11 @@ def _references(value: Any, suffix: str = "") -> list[tuple[str, str]]:
 def _branch(target: Schema) -> str:
     """Which branch of a union this is, by the one key that all its branches have with a fixed value."""
     return next(
-        (f" with {key}: {value['const']}" for key, value in target["properties"].items() if key in _TELLING),
+        (
+            f" with {key}: {value['const']}"
+            for key, value in target["properties"].items()
+            if key in _TELLING and "const" in value
+        ),
         "",
     )
 

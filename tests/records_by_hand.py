@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from xbench.profiles.finding import all_profiles
-from xbench.records.artifact import Artifact, Signature, SparsityAudit, TensorSpec
+from xbench.records.artifact import Artifact, Signature, TensorSpec
+from xbench.records.audit import SparsityAudit
 from xbench.records.comparison import CaseResult, Comparison
 from xbench.records.estimate import Estimate
 from xbench.records.fingerprint import Fingerprint

@@ -83,6 +83,9 @@ class Runner(Protocol):
     Made by `Runner(path, label, profile)`; entering it creates no session yet, so that loading can be timed.
     `path` is the ONNX file. A class with the attribute `needs_module = True` is given the PyTorch program instead
     that is kept beside it (docs/decisions/0008-torch-reference.md).
+
+    One whose runtime can write down the graph that it made of the file has `write_optimised(path) -> str`: it writes
+    that, or returns why it cannot be had. Then zeros are followed into it (docs/sparsity-audit.md).
     """
 
     simulated: bool

@@ -69,3 +69,24 @@ def test_minilm(tmp_path: Path) -> None:
         [XBENCH, "report", data["run"], "--output", tmp_path / "r"], capture_output=True, text=True, check=True
     )
     assert again.stdout.strip() in shown
+
+
+def test_recipes(tmp_path: Path) -> None:
+    code, data, _ = run(tmp_path / "r", str(EXAMPLES / "recipes.yaml"), "--trust", "--budget", "4s")
+    first: dict[str, str] = {}
+    for comparison in data["comparisons"]:
+        first.setdefault(comparison["candidate"], comparison["baseline"])
+    names = ("magnitude-80", "wanda-50", "2:4", "channels-half", "channels-half-distilled")
+    assert code in (0, 1, 3)
+    assert first == {
+        **dict.fromkeys(names, "dense"),
+        "dense@int8": "dense",
+        **{f"{name}@int8": "dense@int8" for name in names},
+    }, "against dense in the same precision first"
+    variants = {variant["name"]: variant["artifact"] for variant in data["variants"]}
+    assert variants["wanda-50"]["audit"]["zeros"] == pytest.approx(
+        0.5 * variants["dense"]["audit"]["elements"], rel=0.01
+    )
+    assert len(variants["channels-half-distilled"]["prune"]["steps"]) == 2
+    assert value(data, "channels-half-distilled") > value(data, "channels-half") - 0.01
+    assert value(data, "dense@int8") > 0.95

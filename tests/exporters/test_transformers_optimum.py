@@ -74,3 +74,8 @@ def test_one_axis_cannot_have_two_names(tmp_path, pruned):
 def test_a_module_that_is_no_transformer_is_refused(tmp_path):
     with pytest.raises(InputError, match="not Linear"):
         TransformersOptimumExporter().export(torch.nn.Linear(2, 2), {}, {}, tmp_path / "x.onnx")
+
+
+def test_the_opset_is_the_one_that_was_asked_for(tmp_path, pruned):
+    TransformersOptimumExporter().export(pruned, tokens(2, 8), AXES, tmp_path / "x.onnx", 15)
+    assert onnx.load(tmp_path / "x.onnx").opset_import[0].version == 15

@@ -5,7 +5,7 @@ import pytest
 from onnx import TensorProto as T
 from onnx import helper as h
 
-from xbench.onnxfile.compute import graph_cost
+from xbench.onnxfile.compute import graph_cost, node_work
 from xbench.onnxfile.inference import infer_shapes
 from xbench.onnxfile.inputs import make_inputs, plan_inputs
 from xbench.onnxfile.macs import node_macs
@@ -135,3 +135,26 @@ def test_a_cnn_and_a_transformer_against_pytorch(tmp_path):
             linear = batch * length * (4 * width * width + 2 * width * inner)
             attention = 2 * batch * length * length * width
             assert found.macs == linear + attention
+
+
+def test_the_work_of_each_node_by_hand():
+    """A float32 product whose weight is stored as int8, and one of float16 of two activations."""
+    nodes = [
+        h.make_node("DequantizeLinear", ["q", "s"], ["w"]),
+        h.make_node("MatMul", ["x", "w"], ["a"], name="fc"),
+        h.make_node("Cast", ["a"], ["half"], to=T.FLOAT16),
+        h.make_node("Transpose", ["half"], ["turned"], perm=[1, 0]),
+        h.make_node("MatMul", ["half", "turned"], ["y"], name="scores"),
+    ]
+    constants = [models.constant("q", np.ones((8, 16), np.int8)), models.constant("s", np.float32(1))]
+    made = models.model(
+        nodes, [models.value("x", T.FLOAT, ["n", 8])], [models.value("y", T.FLOAT16, None)], constants
+    )
+    fc, scores = node_work(made, infer_shapes(made, {"x": (10, 8)}))
+    assert (fc.node, fc.weights, fc.macs) == ("fc", ("q",), 10 * 8 * 16)
+    assert (fc.weight_bytes, fc.activation_bytes) == (8 * 16, 4 * (10 * 8 + 10 * 16))
+    assert fc.intensity == 2 * 1280 / (128 + 960)
+    assert (scores.macs, scores.weight_bytes, scores.activation_bytes) == (10 * 10 * 16, 0, 2 * (160 + 160 + 100))
+    unknown, _ = node_work(made, {})
+    assert (unknown.macs, unknown.activation_bytes, unknown.intensity) == (None, None, None)
+    assert "the shape of 'x' is not known" in unknown.note

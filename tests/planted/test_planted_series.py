@@ -9,6 +9,7 @@ from road.road_kit import write_suite
 from scipy import stats
 
 from xbench.analysis.comparing import analyse
+from xbench.analysis.pairing import Pairing
 from xbench.errors import InvalidError
 from xbench.records.measurement import Block, MemoryUse, Placement, ProcessSet, Run
 from xbench.records.run_record import GroupState
@@ -63,7 +64,8 @@ def test_what_the_baseline_does_to_its_own_copy_is_no_speedup(copy, verdict):
     """A candidate 3 % faster says nothing on a machine where the baseline itself differs from its copy by 4 %."""
     group = GroupState(hardware="h", workload="w", batch=1, inputs=(), inputs_sha256="")
     sets = [a_set(i, {"dense": 1_000_000, "dense (A/A)": copy, "pruned": 970_000}) for i in range(6)]
-    result = analyse(group, sets, "dense", ["pruned"], margin=0.02, seed=0)
+    alone = Pairing("dense", (("dense", "pruned"),), {"fp32": "dense"}, dict.fromkeys(("dense", "pruned"), "fp32"))
+    result = analyse(group, sets, alone, margin=0.02, seed=0)
     assert result.comparisons[0].verdict == verdict
     assert result.comparisons[0].speedup.low > 1.02
 

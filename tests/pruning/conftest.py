@@ -5,6 +5,15 @@ import torch
 from nets import ResidualCnn, randomised
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread():
+    """In networks this small further threads only wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture
 def cnn() -> torch.nn.Module:
     return randomised(ResidualCnn())

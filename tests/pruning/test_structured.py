@@ -7,7 +7,7 @@ from torch import nn
 
 from xbench.errors import InputError, InvalidError
 from xbench.pruning import Material, prune
-from xbench.pruning.structured import units_to_remove
+from xbench.pruning.worth import units_to_remove
 from xbench.records.recipe import StructuredRecipe
 from xbench.sources import load_transformers, package_dir
 

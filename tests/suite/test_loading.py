@@ -143,7 +143,7 @@ def test_a_key_that_is_like_no_other_lists_the_known_ones_of_its_branch_only(ref
             + "  - {name: a, prune: {method: magnitude, sparsity: 0.5}}",
             "pruned or trained",
         ),
-        (BASE.replace("transformers: m", "onnx: m.onnx, opset: 20"), "leave out exporter and opset"),
+        (BASE.replace("transformers: m", "onnx: m.onnx, opset: 20"), "leave out exporter, opset and slim"),
         (BASE.replace("transformers: m", "transformers: m, inputs: {x: {shape: [1]}}"), "inputs go with factory"),
         (BASE.replace("transformers: m", "transformers: m, onnx: o"), "exactly one of transformers, factory, onnx"),
         (BASE.replace("transformers: m", "package: p"), "here: none"),

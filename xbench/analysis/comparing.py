@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..records.comparison import CaseResult, Comparison
 from ..records.estimate import Estimate
 from ..records.measurement import ProcessSet
-from ..records.run_record import GroupState
+from ..records.run_record import GroupState, pair_key
 from ..stats.planning import seconds_to_settle
 from ..stats.ratio import MIN_SETS
 from ..stats.verdict import decide, noise_floor
 from .doubting import NOTABLE_DISTURBANCE, scrutinise
 from .estimating import Pair, aa_label, cpu_time_speedup_of, speedup_of
+from .pairing import Pairing
 from .serving import highest_rate
 from .summary import runs_of, summarise
 
+NO_IDEAL = "multiply-accumulates do not tell what another precision is worth"
+
 
 def all_estimates(
-    group: GroupState, sets: Sequence[ProcessSet], baseline: str, candidates: Sequence[str], seed: int
+    group: GroupState, sets: Sequence[ProcessSet], pairs: Iterable[tuple[str, str]], seed: int
 ) -> list[Estimate]:
-    """The speedups of the copy and of all candidates that have one: what the rule of stopping looks at."""
-    labels = [aa_label(baseline), *candidates]
-    found = (speedup_of(_pair(group, sets, baseline, label, seed)) for label in labels)
+    """The speedups of all (baseline, candidate) that have one: what the rule of stopping looks at."""
+    found = (speedup_of(_pair(group, sets, baseline, candidate, seed)) for baseline, candidate in pairs)
     return [one for one in found if one is not None]
 
 
@@ -31,28 +33,33 @@ def _pair(group: GroupState, sets: Sequence[ProcessSet], baseline: str, candidat
     return Pair(sets, baseline, candidate, group.load, group.cpus, seed)
 
 
-def analyse(
-    group: GroupState,
-    sets: Sequence[ProcessSet],
-    baseline: str,
-    candidates: Sequence[str],
-    margin: float,
-    seed: int,
-) -> GroupState:
+def analyse(group: GroupState, sets: Sequence[ProcessSet], pairing: Pairing, margin: float, seed: int) -> GroupState:
     """The group with its cases, its noise floor and its comparisons. The same samples give the same result."""
-    aa = speedup_of(_pair(group, sets, baseline, aa_label(baseline), seed))
-    floor = noise_floor(aa) if aa is not None and aa.usable and aa.low > 0 else None
-    labels = [baseline, aa_label(baseline), *candidates]
+    floors = {name: _floor(group, sets, name, seed) for name in pairing.controls.values()}
+    labels = dict.fromkeys(one for name in floors for one in (name, aa_label(name))) | dict.fromkeys(pairing.names)
+    compared = (_compare(group, sets, pairing, pair, floors, margin, seed) for pair in pairing.pairs)
     steal = [one.steal_share for one in sets if one.steal_share is not None]
     return group.model_copy(
         update={
-            "noise_floor": floor,
+            "noise_floor": floors[pairing.baseline],
             "steal_share": max(steal) if steal else None,
             "load_average": max((one.load_average for one in sets), default=None),
             "cases": tuple(_case(group, sets, label, seed) for label in labels),
-            "comparisons": tuple(_compare(group, sets, baseline, c, floor, margin, seed) for c in candidates),
+            "comparisons": tuple(compared),
         }
     )
+
+
+def _floor(group: GroupState, sets: Sequence[ProcessSet], baseline: str, seed: int) -> float | None:
+    aa = speedup_of(_pair(group, sets, baseline, aa_label(baseline), seed))
+    return noise_floor(aa) if aa is not None and aa.usable and aa.low > 0 else None
+
+
+def _floor_of(pairing: Pairing, candidate: str, floors: Mapping[str, float | None]) -> float | None:
+    """The larger of the floors that a comparison bears: quick files in a low precision have more noise."""
+    borne = [floors[name] for name in pairing.controls_of(candidate)]
+    known = [floor for floor in borne if floor is not None]
+    return max(known) if len(known) == len(borne) else None
 
 
 def _case(group: GroupState, sets: Sequence[ProcessSet], label: str, seed: int) -> CaseResult:
@@ -68,26 +75,17 @@ def _case(group: GroupState, sets: Sequence[ProcessSet], label: str, seed: int) 
 def _compare(
     group: GroupState,
     sets: Sequence[ProcessSet],
-    baseline: str,
-    candidate: str,
-    floor: float | None,
+    pairing: Pairing,
+    names: tuple[str, str],
+    floors: Mapping[str, float | None],
     margin: float,
     seed: int,
 ) -> Comparison:
-    base = Comparison(
-        baseline=baseline,
-        candidate=candidate,
-        hardware=group.hardware,
-        workload=group.workload,
-        simulated=group.simulated,
-        verdict="invalid",
-        ideal_speedup=group.ideal_speedups.get(candidate),
-        ideal_note=group.ideal_notes.get(candidate, ""),
-        noise_floor=floor,
-        output_max_abs_difference=group.output_differences.get(candidate),
-        cautions=group.cautions.get(candidate, ()),
-    )
-    for label in (candidate, baseline, aa_label(baseline)):
+    baseline, candidate = names
+    floor = _floor_of(pairing, candidate, floors)
+    base = _described(group, pairing, names).model_copy(update={"noise_floor": floor})
+    controls = [aa_label(name) for name in pairing.controls_of(candidate)]
+    for label in (candidate, baseline, *controls):
         if label in group.failures:
             whose = "" if label == candidate else f"{label}: "
             return base.model_copy(update={"reasons": (whose + group.failures[label],)})
@@ -103,6 +101,25 @@ def _compare(
             "cpu_time_speedup": cpu_time_speedup_of(pair),
             **_judged(group, pair, speedup, floor, margin),
         }
+    )
+
+
+def _described(group: GroupState, pairing: Pairing, names: tuple[str, str]) -> Comparison:
+    """A comparison before it is decided: with what was proven before anything was timed."""
+    baseline, candidate = names
+    key = candidate if pairing.is_first(*names) else pair_key(*names)
+    alike = pairing.same_precision(*names)
+    return Comparison(
+        baseline=baseline,
+        candidate=candidate,
+        hardware=group.hardware,
+        workload=group.workload,
+        simulated=group.simulated,
+        verdict="invalid",
+        ideal_speedup=group.ideal_speedups.get(key) if alike else None,
+        ideal_note=group.ideal_notes.get(key, "") if alike else NO_IDEAL,
+        output_max_abs_difference=group.output_differences.get(key),
+        cautions=group.cautions.get(key, ()),
     )
 
 

@@ -6,36 +6,47 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..errors import InvalidError
-from ..onnxfile.digests import file_digest
+from ..onnxfile.audit import audit
+from ..onnxfile.digests import digests, file_digest
 from ..onnxfile.opening import open_model
+from ..onnxfile.writing import INLINE_BYTES, settle, write_graph
 from ..records.artifact import Artifact
 from ..store.files import storing, write_text
 from .describing import describe
+from .provenance import AUDIT, GRAPH, PREFIX, audit_totals
 
-PREFIX = "xbench."
 
+def add_provenance(path: Path, provenance: Mapping[str, str], inline_bytes: int = INLINE_BYTES) -> None:
+    """Write the file at `path` again in xbench's form, and what it was made from into its `metadata_props`.
 
-def add_provenance(path: Path, provenance: Mapping[str, str]) -> None:
-    """Write what a file was made from into its `metadata_props`, each key as `xbench.KEY`.
-
-    External data stays where it is: only the graph's file is written again.
+    Each key becomes `xbench.KEY`; beside them stand the digest of the graph and the totals of its audit, so that
+    both can be verified later. Provenance that was there is gone. `inline_bytes`: as `settle` has it, which also
+    says what is raised.
     """
-    model = open_model(path, load_external=False)
-    kept = [prop for prop in model.metadata_props if not prop.key.startswith(PREFIX)]
-    del model.metadata_props[:]
-    model.metadata_props.extend(kept)
-    for key, value in sorted(provenance.items()):
-        model.metadata_props.add(key=PREFIX + key, value=value)
     with storing(path):
-        path.write_bytes(model.SerializeToString(deterministic=True))
+        model = settle(path, inline_bytes)
+        kept = {prop.key: prop.value for prop in model.metadata_props if not prop.key.startswith(PREFIX)}
+        own = {PREFIX + key: value for key, value in provenance.items()}
+        own |= {GRAPH: digests(path)[1], AUDIT: audit_totals(audit(open_model(path)))}
+        del model.metadata_props[:]
+        for key, value in sorted((kept | own).items()):
+            model.metadata_props.add(key=key, value=value)
+        write_graph(model, path)
 
 
 def keep(exported: Path, variant: str, folder: Path) -> Artifact:
     """Move an exported file into `folder` under its digest, and give the artifact.
 
     A file with external data becomes a folder of that name, since the data are found by the name they have.
+    Raises InvalidError where the file's provenance is not its own.
     """
     artifact = describe(exported, variant)
+    if artifact.provenance_fault:
+        raise InvalidError(
+            f"The file of {variant} is not the one that its provenance was written for",
+            artifact.provenance_fault,
+            "run again, and let nothing write to the file meanwhile",
+        )
     beside = [file for file in exported.parent.iterdir() if file != exported]
     with storing(folder):
         if beside:

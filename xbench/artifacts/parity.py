@@ -21,7 +21,15 @@ _NARROW = {"float16": "fp16", "bfloat16": "bf16"}
 
 
 def _numbers(array: NDArray[Any]) -> NDArray[np.float64]:
+    """The values in one row; a complex number as its two parts."""
+    if array.dtype.kind == "c":
+        return np.stack((array.real, array.imag)).astype(np.float64).ravel()
     return array.astype(np.float64).ravel()
+
+
+def _exact(array: NDArray[Any]) -> bool:
+    """Whether an output counts or decides, and so has no tolerance. 8-bit integers are numbers, quantised."""
+    return array.dtype.kind in "biu" and array.dtype.name not in ("int8", "uint8")
 
 
 def comparable(array: NDArray[Any]) -> bool:
@@ -37,9 +45,18 @@ def require_finite(outputs: Outputs, whose: str) -> None:
 
 
 def output_parity(name: str, reference: NDArray[Any], found: NDArray[Any]) -> OutputParity:
-    """The distance of one output from its reference, both of the same shape."""
+    """The distance of one output from its reference, both of the same shape. Raises InvalidError.
+
+    Truth values and integers of more than 8 bits must be equal, whatever the precision: they are indices and counts,
+    and no nearer for being close.
+    """
     if reference.shape != found.shape:
         raise InvalidError(f"The output {name!r} has shape {found.shape}, and the reference {reference.shape}")
+    if _exact(reference) and not np.array_equal(reference, found):
+        raise InvalidError(
+            f"The output {name!r} ({reference.dtype}) is not that of its reference",
+            f"{np.count_nonzero(reference != found)} of {reference.size} values differ, and such must be equal",
+        )
     ours, theirs = _numbers(found), _numbers(reference)
     largest = float(np.abs(theirs).max(initial=0.0))
     difference = float(np.abs(ours - theirs).max(initial=0.0))
@@ -53,11 +70,17 @@ def output_parity(name: str, reference: NDArray[Any], found: NDArray[Any]) -> Ou
 
 
 def parity(references: Sequence[Outputs], found: Sequence[Outputs], precision: str, whose: str) -> Parity:
-    """All outputs over several sets of inputs: the worst of each. Raises InvalidError for NaN or infinity."""
+    """All outputs over several sets of inputs: the worst of each.
+
+    Raises InvalidError for NaN or infinity on either side, other names or shapes, and values that must be equal and
+    are not. A length that grows from set to set, as that of a decoder's `present`, is in order.
+    """
     worst: dict[str, OutputParity] = {}
     for reference, outputs in zip(references, found, strict=True):
         require_finite(outputs, whose)
         require_finite(reference, f"the reference of {whose}")
+        if more := outputs.keys() - reference.keys():
+            raise InvalidError(f"{whose} has outputs that its reference has not: {', '.join(sorted(more))}")
         for name in reference:
             if name not in outputs:
                 raise InvalidError(f"{whose} has no output {name!r}", f"it has {', '.join(outputs)}")

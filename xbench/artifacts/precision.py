@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ..errors import InvalidError
-from ..records.artifact import Artifact, SparsityAudit
+from ..records.artifact import Artifact
+from ..records.audit import SparsityAudit
 from ..records.profile import HardwareProfile, Precision
 from .parity import TOLERANCE
 

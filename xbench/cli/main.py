@@ -13,7 +13,22 @@ import typer
 
 from .._version import __version__
 from ..errors import InterruptedRunError, XbenchError
-from .options import AsIs, Budget, Hardware, Json, Output, Precision, ProfileDir, Quiet, TimeLimit
+from .options import (
+    AsIs,
+    Budget,
+    Force,
+    Hardware,
+    Json,
+    Output,
+    Precision,
+    ProfileDir,
+    Quiet,
+    StepOutput,
+    StepVariant,
+    SuiteFile,
+    TimeLimit,
+    Trust,
+)
 
 app = typer.Typer(
     name="xbench",
@@ -62,7 +77,7 @@ def run(
     output: Output = RESULTS,
     json_file: Json = None,
     quiet: Quiet = False,
-    trust: Annotated[bool, typer.Option("--trust", help="Run the code that the suite names.")] = False,
+    trust: Trust = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the last unfinished run.")] = False,
     profile_dir: ProfileDir = None,
     as_is: AsIs = False,
@@ -113,6 +128,83 @@ def compare(
     loaded = suite_of(base, candidates, shapes(shape or ()))
     check_files(loaded, options.inputs)
     raise typer.Exit(travel_and_show(loaded, options, json_file, quiet, sentences=True))
+
+
+@app.command()
+def prune(
+    suite: SuiteFile,
+    output: StepOutput,
+    variant: StepVariant = None,
+    time_limit: TimeLimit = None,
+    json_file: Json = None,
+    quiet: Quiet = False,
+    trust: Trust = False,
+    force: Force = False,
+    profile_dir: ProfileDir = None,
+) -> None:
+    """Prune the variants, and nothing more: NAME.safetensors of each, with a report beside it."""
+    from ..suite.loading import load_suite
+    from .parsing import step_options
+    from .steps import walk_and_show
+
+    options = replace(step_options(output, variant, time_limit, profile_dir), trusted=trust, force=force)
+    raise typer.Exit(walk_and_show("prune", load_suite(suite), options, json_file, quiet))
+
+
+@app.command()
+def export(
+    suite: SuiteFile,
+    output: StepOutput,
+    variant: StepVariant = None,
+    time_limit: TimeLimit = None,
+    json_file: Json = None,
+    quiet: Quiet = False,
+    trust: Trust = False,
+    force: Force = False,
+    profile_dir: ProfileDir = None,
+) -> None:
+    """Prune, export and check the variants, and measure nothing: NAME.onnx of each, with a description beside it."""
+    from ..suite.loading import load_suite
+    from .parsing import step_options
+    from .steps import walk_and_show
+
+    options = replace(step_options(output, variant, time_limit, profile_dir), trusted=trust, force=force)
+    raise typer.Exit(walk_and_show("export", load_suite(suite), options, json_file, quiet))
+
+
+@app.command()
+def inspect(
+    files: Annotated[list[Path], typer.Argument(metavar="MODEL.onnx", help="One ONNX file, or several.")],
+    hardware: Annotated[
+        list[str] | None,
+        typer.Option("--hardware", metavar="NAME", help="Hardware profile; repeatable. Default: all, put together."),
+    ] = None,
+    shape: Annotated[
+        list[str] | None,
+        typer.Option("--shape", metavar="INPUT=SIZES", help="Such as image=1x3x224x224; repeatable."),
+    ] = None,
+    inputs: Annotated[
+        Path | None, typer.Option("--inputs", metavar="FILE", help="An .npz file with an array for each input.")
+    ] = None,
+    details: Annotated[
+        bool, typer.Option("--details", "--layers", help="Every layer, not only the heaviest.")
+    ] = False,
+    time_limit: TimeLimit = None,
+    json_file: Json = None,
+    quiet: Quiet = False,
+    profile_dir: ProfileDir = None,
+) -> None:
+    """Which sparsity is in a file, and what it can be worth at best on which target. Times nothing."""
+    from ..inspecting.shaping import Wanted
+    from .inspecting import Asked, inspect_and_show
+    from .parsing import run_options, shapes
+
+    options = run_options(hardware, None, None, time_limit, RESULTS, profile_dir)
+    wanted = Wanted(shapes(shape or ()), () if inputs is None else (inputs,))
+    limit, folders = options.time_limit, options.profile_folders
+    raise typer.Exit(
+        inspect_and_show(files, Asked(options.hardware, folders, wanted, limit, details, json_file, quiet))
+    )
 
 
 @app.command("self-test")

@@ -50,3 +50,11 @@ ProfileDir = Annotated[
     list[Path] | None,
     typer.Option("--profile-dir", metavar="DIR", help="Folder with hardware profiles of yours; repeatable."),
 ]
+Trust = Annotated[bool, typer.Option("--trust", help="Run the code that the suite names.")]
+SuiteFile = Annotated[Path, typer.Argument(metavar="SUITE.yaml", help="The suite.")]
+StepOutput = Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder for the files; made if need be.")]
+StepVariant = Annotated[
+    list[str] | None,
+    typer.Option("--variant", metavar="NAME", help="Only this variant; repeatable. Default: all of the suite."),
+]
+Force = Annotated[bool, typer.Option("--force", help="Replace files that are there.")]

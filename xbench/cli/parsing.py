@@ -9,6 +9,7 @@ from pathlib import Path
 from ..errors import InputError
 from ..quantities import seconds, share
 from ..road.context import RunOptions
+from ..road.steps import StepOptions
 
 _LONGEST_SECONDS = 86_400
 _SIZE = re.compile(r"^[0-9]{1,18}$")
@@ -40,6 +41,18 @@ def run_options(
         hardware=tuple(hardware or ()),
         precision=_parsed("--precision", precision, share, 0.5),
         budget=_parsed("--budget", budget, seconds, _LONGEST_SECONDS),
+        time_limit=_parsed("--time-limit", time_limit, seconds, _LONGEST_SECONDS),
+        profile_folders=tuple(profile_dir or ()),
+    )
+
+
+def step_options(
+    output: Path, variants: Sequence[str] | None, time_limit: str | None, profile_dir: Sequence[Path] | None
+) -> StepOptions:
+    """The options of `prune` and `export` that are more than a switch. Raises InputError."""
+    return StepOptions(
+        output=output,
+        variants=tuple(variants or ()),
         time_limit=_parsed("--time-limit", time_limit, seconds, _LONGEST_SECONDS),
         profile_folders=tuple(profile_dir or ()),
     )

@@ -53,7 +53,8 @@ class Worker:
         start = time.monotonic_ns()
         kind.warm_import()
         self.import_ns = time.monotonic_ns() - start
-        self.runner: Runner = kind(Path(path), label, profile)
+        self.path, self.label = Path(path), label
+        self.runner: Runner = kind(self.path, label, profile)
         self.feeds: list[Feeds] = []
         self.calls: list[Callable[[], object]] = []
         self.memory_use = MemoryMeter()
@@ -174,6 +175,12 @@ class Worker:
         write_arrays(Path(outputs), found)
         return {}
 
+    def optimised(self) -> Message:
+        """What became of the file's zeros in the graph that the runtime made of it; asked apart from all timing."""
+        from .optimised import optimised_audit  # ONNX's library is no part of what a model takes to come up
+
+        return optimised_audit(self.runner, self.path, self.label).model_dump()
+
     def profile_run(self, inputs: str, optimised: bool) -> Message:
         """Profiled runs apart from the timed ones."""
         feed = split_sets(read_arrays(Path(inputs)))[0]
@@ -208,6 +215,7 @@ _COMMANDS = frozenset(
         "copy_memory",
         "memory",
         "infer",
+        "optimised",
         "profile_run",
     }
 )

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import onnx
 
 from ..records.compute import ComputeCost
 from .constants import Key, Scope, scopes
+from .dtypes import numpy_dtype
+from .inference import infer_dtypes
 from .inlining import inlined
 from .macs import COUNTED, Shape, node_macs
 from .walk import STANDARD_DOMAINS, below, label, shown, subgraphs
@@ -78,19 +82,13 @@ def graph_cost(model: onnx.ModelProto, shapes: Mapping[str, Shape]) -> ComputeCo
     read; ValueError where external data was not loaded.
     """
     scope = next(scopes(inlined(model)))
-    found_weights = _by_outputs(weights(scope))
     macs = effective = 0
     stored: dict[Key, int] = {}
-    uncounted: list[str] = []
-    for node in scope.graph.node:
-        uncounted += _not_counted(node)
-        if not _is_counted(node) or _is_folded(node, scope):
-            continue
-        found = _macs(node, scope, shapes)
+    uncounted = [why for node in scope.graph.node for why in _not_counted(node)]
+    for node, found, mine in _counted_nodes(scope, shapes):
         if isinstance(found, str):
             uncounted.append(f"{shown(label(node))} ({node.op_type}): {found}")
             continue
-        mine = found_weights.get(tuple(node.output), [])
         macs += found
         effective += round(found * min((weight.density for weight in mine), default=1.0))
         stored |= {weight.key: weight.stored_bytes for weight in mine}
@@ -102,19 +100,98 @@ def graph_cost(model: onnx.ModelProto, shapes: Mapping[str, Shape]) -> ComputeCo
     )
 
 
+@dataclass(frozen=True)
+class NodeWork:
+    """What one node computes and moves in one inference.
+
+    `macs` counts multiply-accumulates, every zero as well; None where they are not known, and then `note` says why.
+    `weight_bytes` is the size of its weights as stored, biases left out; `activation_bytes` that of its other inputs
+    and of its outputs, None where a shape or a type is not known. `weights` are the names of the constants.
+    """
+
+    node: str
+    op_type: str
+    macs: int | None
+    weight_bytes: int
+    activation_bytes: int | None
+    weights: tuple[str, ...] = ()
+    note: str = ""
+
+    @property
+    def intensity(self) -> float | None:
+        """Operations for each byte moved at least, 2 MACs / (weight and activation bytes): the horizontal axis of a
+        roofline (Williams, Waterman and Patterson, 2009), as if each byte went between memory and chip once."""
+        if self.macs is None or self.activation_bytes is None or not self.weight_bytes + self.activation_bytes:
+            return None
+        return 2 * self.macs / (self.weight_bytes + self.activation_bytes)
+
+
+def node_work(model: onnx.ModelProto, shapes: Mapping[str, Shape]) -> tuple[NodeWork, ...]:
+    """The work of each matrix product and convolution of the main graph, in the graph's order.
+
+    `shapes` are those of `infer_shapes` or of a real run. Nodes of which every input is a constant are left out: a
+    runtime computes them once. Raises InputError where a constant cannot be read or the graph does not fit together.
+    """
+    whole = inlined(model)
+    scope, dtypes = next(scopes(whole)), infer_dtypes(whole)
+    counted = _counted_nodes(scope, shapes)
+    return tuple(_work(node, macs, mine, scope, shapes, dtypes) for node, macs, mine in counted)
+
+
+def _work(
+    node: onnx.NodeProto,
+    macs: int | str,
+    mine: Sequence[_Share],
+    scope: Scope,
+    shapes: Mapping[str, Shape],
+    dtypes: Mapping[str, str],
+) -> NodeWork:
+    operands = {weight.operand for weight in mine}
+    moved = [name for place, name in enumerate(node.input) if place not in operands and scope.constant(name) is None]
+    sizes = [_bytes(name, shapes, dtypes) for name in (*moved, *node.output) if name]
+    known = [size for size in sizes if size is not None]
+    return NodeWork(
+        node=label(node),
+        op_type=node.op_type,
+        macs=None if isinstance(macs, str) else macs,
+        weight_bytes=sum({weight.key: weight.stored_bytes for weight in mine}.values()),
+        activation_bytes=sum(known) if len(known) == len(sizes) else None,
+        weights=tuple(weight.key[1] for weight in mine),
+        note=macs if isinstance(macs, str) else "",
+    )
+
+
+def _bytes(name: str, shapes: Mapping[str, Shape], dtypes: Mapping[str, str]) -> int | None:
+    """The size of a value; types of less than a byte take a whole one in memory as far as is known here."""
+    if name not in shapes or dtypes.get(name, "string") in ("string", "undefined"):
+        return None
+    return math.prod(shapes[name]) * numpy_dtype(dtypes[name]).itemsize
+
+
 class _Share(NamedTuple):
     """What is kept of a weight: not its values, or all weights would be in memory twice."""
 
     density: float
     key: Key
     stored_bytes: int
+    operand: int
+
+
+def _counted_nodes(
+    scope: Scope, shapes: Mapping[str, Shape]
+) -> Iterator[tuple[onnx.NodeProto, int | str, Sequence[_Share]]]:
+    """Each node whose MACs are counted, its MACs or why they are not known, and its weights."""
+    found_weights = _by_outputs(weights(scope))
+    for node in scope.graph.node:
+        if _is_counted(node) and not _is_folded(node, scope):
+            yield node, _macs(node, scope, shapes), found_weights.get(tuple(node.output), [])
 
 
 def _by_outputs(every: Iterable[Weight]) -> dict[tuple[str, ...], list[_Share]]:
     """By the outputs of the node: names of nodes are often missing, and not always unique."""
     found: dict[tuple[str, ...], list[_Share]] = {}
     for weight in every:
-        share = _Share(weight.density, weight.constant.key, weight.constant.stored_bytes)
+        share = _Share(weight.density, weight.constant.key, weight.constant.stored_bytes, weight.operand)
         found.setdefault(tuple(weight.node.output), []).append(share)
     return found
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import onnx
 
 from ..errors import InputError
-from .dtypes import dtype_name, is_float, packed_bytes, to_array
+from .dtypes import dtype_name, is_float, numpy_dtype, packed_bytes, to_array
 from .walk import STANDARD_DOMAINS, label, shown, subgraphs
 
 Array = npt.NDArray[np.generic]
@@ -24,13 +24,17 @@ _MAX_SPARSE_ELEMENTS = 2**31
 
 @dataclass(frozen=True)
 class Constant:
-    """One constant as the file stores it. `stored_bytes` is its size there."""
+    """One constant as the file stores it. `stored_bytes` is its size there.
+
+    `mask` names the constant of zeros and ones that the graph multiplies it by; empty where there is none.
+    """
 
     key: Key
     dtype: str
     stored_bytes: int
     tensor: onnx.TensorProto | None
     dense: Array | None = None
+    mask: str = ""
 
     @property
     def name(self) -> str:
@@ -133,8 +137,9 @@ def folded(scope: Scope, name: str, steps: int = 0) -> tuple[Constant, Array] | 
     """The constant behind a value and the values that reach the node; None where it is no constant.
 
     Looks through Identity, Cast, Transpose, QuantizeLinear, DequantizeLinear and a product of two constants (the
-    weight and the mask that a forgotten `prune.remove` leaves behind). Zeros stay zeros on the way; other values
-    are not scaled, since only zeros are counted. A constant that QuantizeLinear narrows has the narrow dtype.
+    weight and the mask that a forgotten `prune.remove` leaves behind). What becomes zero on the way is zero;
+    other values are not scaled by DequantizeLinear, since only zeros are counted. A constant that QuantizeLinear
+    narrows has the narrow dtype.
     """
     if constant := scope.constant(name):
         return constant, constant.array()
@@ -148,10 +153,12 @@ def folded(scope: Scope, name: str, steps: int = 0) -> tuple[Constant, Array] | 
     ):
         return None
     step = _STEPS.get(node.op_type)
-    found = folded(scope, node.input[0], steps + 1) if step else None
-    if step is None or found is None:
+    found = folded(scope, node.input[0], steps + 1) if step or node.op_type == "Mul" else None
+    if found is None:
         return None
     try:
+        if step is None:
+            return _product(scope, node, found, steps + 1)
         values = step(scope, node, found[1], steps + 1)
     except (ValueError, IndexError) as error:
         asked = f"cannot follow weight {shown(found[0].name)} through node {shown(label(node))}"
@@ -207,7 +214,10 @@ def _layout(node: onnx.NodeProto) -> tuple[int, int]:
 
 def differs_from(values: Array, zero_point: Array, axis: int, block: int = 0) -> Array:
     """True where a quantised value is not its zero point (one for all, one per channel, one per block)."""
-    return np.asarray(_plain(values) != _plain(_spread(zero_point, values, axis, block)))
+    points = _spread(zero_point, values, axis, block)
+    if values.dtype == points.dtype and values.dtype in (np.int8, np.uint8):
+        return np.asarray(values != points)
+    return np.asarray(_plain(values) != _plain(points))
 
 
 def _spread(points: Array, values: Array, axis: int, block: int) -> Array:
@@ -225,18 +235,39 @@ def _plain(values: Array) -> Array:
     return values.astype(np.int64) if integral else values.astype(np.float32)
 
 
-def _product(scope: Scope, node: onnx.NodeProto, values: Array, steps: int) -> Array | None:
-    other = folded(scope, node.input[1], steps) if len(node.input) > 1 else None
-    return None if other is None else np.logical_and(values != 0, other[1] != 0)
+def _cast(scope: Scope, node: onnx.NodeProto, values: Array, steps: int) -> Array:
+    """To a narrower float small values become zero; to any other type zeros stay what they are."""
+    target = next((dtype_name(each.i) for each in node.attribute if each.name == "to"), "")
+    narrower = is_float(target) and is_float(values.dtype.name) and numpy_dtype(target).itemsize < values.itemsize
+    with np.errstate(all="ignore"):
+        return values.astype(numpy_dtype(target)) if narrower else values
+
+
+def _product(
+    scope: Scope, node: onnx.NodeProto, left: tuple[Constant, Array], steps: int
+) -> tuple[Constant, Array] | None:
+    """Two constants that the graph multiplies; the constant behind it is the weight, whichever side it is on."""
+    right = folded(scope, node.input[1], steps) if len(node.input) > 1 else None
+    if right is None:
+        return None
+    weight, mask = (right, left) if _is_mask(left[1]) and not _is_mask(right[1]) else (left, right)
+    with np.errstate(all="ignore"):
+        product = np.multiply(weight[1], mask[1])
+    named = mask[0].name if _is_mask(mask[1]) else weight[0].mask
+    return replace(weight[0], mask=named), np.asarray(product)
+
+
+def _is_mask(values: Array) -> bool:
+    """Zeros and ones, and nothing else. A single number is a scale."""
+    return values.size > 1 and bool(((values == 0) | (values == 1)).all())
 
 
 _STEPS = {
     "Identity": _unchanged,
-    "Cast": _unchanged,
+    "Cast": _cast,
     "Transpose": _transposed,
     "QuantizeLinear": _quantized,
     "DequantizeLinear": _dequantized,
-    "Mul": _product,
 }
 
 

@@ -6,10 +6,11 @@ import hashlib
 from pathlib import Path
 
 import onnx
+from google.protobuf.message import Message
 
 from .external import external_tensors, stretch_of
 from .opening import open_model
-from .walk import graphs, nodes, tensors
+from .walk import below, graphs, nodes, subgraphs, tensors
 
 _CHUNK = 16 * 2**20
 
@@ -55,22 +56,26 @@ def _graph_digest(path: Path, model: onnx.ModelProto) -> str:
         _replace_bytes_by_digest(path, tensor)
     for field in ("metadata_props", "doc_string", "producer_name", "producer_version", "model_version"):
         model.ClearField(field)
-    for message in _documented(model):
+    for message in graph_parts(model):
         for field in ("metadata_props", "doc_string"):
             if field in message.DESCRIPTOR.fields_by_name:
                 message.ClearField(field)
     return hashlib.sha256(model.SerializeToString(deterministic=True)).hexdigest()
 
 
-def _documented(model: onnx.ModelProto) -> list[onnx.GraphProto | onnx.NodeProto | onnx.ValueInfoProto]:
-    found: list[onnx.GraphProto | onnx.NodeProto | onnx.ValueInfoProto] = list(nodes(model))
-    for graph in graphs(model):
+def graph_parts(model: onnx.ModelProto) -> list[Message]:
+    """All graphs, functions, nodes and values of the model: tensors apart, what an exporter hangs metadata on."""
+    found: list[Message] = [*model.functions, *nodes(model)]
+    inner = (graph for function in model.functions for node in below(function.node) for graph in subgraphs(node))
+    for graph in (*graphs(model), *inner):
         found += [graph, *graph.input, *graph.output, *graph.value_info]
     return found
 
 
 def _replace_bytes_by_digest(path: Path, tensor: onnx.TensorProto) -> None:
     """Weights inside the file and weights beside it come to the same."""
+    for field in ("doc_string", "metadata_props"):
+        tensor.ClearField(field)
     digest = hashlib.sha256()
     if tensor.data_location == onnx.TensorProto.EXTERNAL:
         for chunk in stretch_of(path, tensor).chunks():
@@ -79,6 +84,6 @@ def _replace_bytes_by_digest(path: Path, tensor: onnx.TensorProto) -> None:
         digest.update(tensor.raw_data)
     else:
         return
-    for field in ("external_data", "data_location", "doc_string", "metadata_props"):
+    for field in ("external_data", "data_location"):
         tensor.ClearField(field)
     tensor.raw_data = digest.digest()

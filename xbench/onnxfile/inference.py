@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import onnx
 from onnx import shape_inference
 
 from ..errors import InputError
+from .dtypes import dtype_name
 from .inlining import without_weights
 from .macs import Shape
 
@@ -31,6 +32,20 @@ def infer_shapes(model: onnx.ModelProto, input_shapes: Mapping[str, Shape]) -> M
     Values that it cannot know are left out. Weights are not needed. Raises InputError where the shapes
     do not fit the graph.
     """
+    values = _inferred(model, input_shapes)
+    return {value.name: shape for value in values if (shape := _concrete(value)) is not None}
+
+
+def infer_dtypes(model: onnx.ModelProto) -> Mapping[str, str]:
+    """The dtypes (NumPy's names) of the main graph's values, as far as they follow from the inputs'.
+
+    Raises InputError where the graph does not fit together.
+    """
+    kinds = {value.name: value.type.tensor_type.elem_type for value in _inferred(model, {})}
+    return {name: dtype_name(kind) for name, kind in kinds.items() if kind}
+
+
+def _inferred(model: onnx.ModelProto, input_shapes: Mapping[str, Shape]) -> Sequence[onnx.ValueInfoProto]:
     slim = without_weights(model)
     _fix_inputs(slim, input_shapes)
     _forget_declared(slim)
@@ -41,8 +56,7 @@ def infer_shapes(model: onnx.ModelProto, input_shapes: Mapping[str, Shape]) -> M
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         remedy = "check the shapes given for the inputs"
         raise InputError("cannot work out the shapes inside the model", reason, remedy) from error
-    values = (*inferred.graph.input, *inferred.graph.value_info, *inferred.graph.output)
-    return {value.name: shape for value in values if (shape := _concrete(value)) is not None}
+    return (*inferred.graph.input, *inferred.graph.value_info, *inferred.graph.output)
 
 
 def _fix_inputs(model: onnx.ModelProto, input_shapes: Mapping[str, Shape]) -> None:

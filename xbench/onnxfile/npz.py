@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import math
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -29,16 +30,17 @@ def load_inputs(path: Path, signature: Signature) -> dict[str, Array]:
 
     Raises InputError for anything else.
     """
-    require_regular_file(path)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = _members(path, archive)
-            _check_names(path, set(members), {spec.name for spec in signature.inputs})
-            arrays = {spec.name: _read(path, archive, members[spec.name]) for spec in signature.inputs}
-    except zipfile.BadZipFile as error:
-        found = "it is not an .npz file, or it is damaged"
-        raise InputError(_asked(path), found, "write it with numpy.savez(file, NAME=array, ...)") from error
+    with _opened(path) as archive:
+        members = _members(path, archive)
+        _check_names(path, set(members), {spec.name for spec in signature.inputs})
+        arrays = {spec.name: _read(path, archive, members[spec.name]) for spec in signature.inputs}
     return {spec.name: _checked(path, spec, arrays[spec.name]) for spec in signature.inputs}
+
+
+def names_in(path: Path) -> list[str]:
+    """The names of the arrays in an .npz file. Raises InputError where it is none."""
+    with _opened(path) as archive:
+        return list(_members(path, archive))
 
 
 def load_sets(files: Sequence[Path], signature: Signature) -> list[dict[str, Array]]:
@@ -57,6 +59,18 @@ def load_sets(files: Sequence[Path], signature: Signature) -> list[dict[str, Arr
                     "compare each shape by itself",
                 )
     return sets
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    """The archive of an .npz file, whatever it holds. Raises InputError where it is none, or a member is damaged."""
+    require_regular_file(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            yield archive
+    except zipfile.BadZipFile as error:
+        found = "it is not an .npz file, or it is damaged"
+        raise InputError(_asked(path), found, "write it with numpy.savez(file, NAME=array, ...)") from error
 
 
 def _asked(path: Path, name: str | None = None) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -41,6 +42,7 @@ _MICROSOFT = {
     "Attention": _Operands("matmul", ((1, None),)),
     "QAttention": _Operands("matmul", ((1, 7),)),
     "QGemm": _Operands("matmul", ((0, 2), (3, 5))),
+    "QLinearConv": _Operands("conv", ((3, 5),)),
 }
 
 
@@ -48,7 +50,8 @@ _MICROSOFT = {
 class Weight:
     """One constant operand of one node.
 
-    `nonzero` is True where a weight is not zero, in the shape in which the node takes it.
+    `nonzero` is True where a weight is not zero, in the shape in which the node takes it. `values` are those that
+    reach the node, but for the scale and the zero point of a quantised one.
     """
 
     node: onnx.NodeProto
@@ -57,6 +60,7 @@ class Weight:
     constant: Constant
     nonzero: npt.NDArray[np.bool_]
     kind: str
+    values: Array
 
     @property
     def density(self) -> float:
@@ -80,7 +84,7 @@ def weights(scope: Scope) -> Iterator[Weight]:
             found = folded(scope, name) if name else None
             if operands and found and found[1].ndim:
                 nonzero = _nonzero(scope, node, found[1], zero_point, operands.kind)
-                yield Weight(node, label(node), place, found[0], nonzero, operands.kind)
+                yield Weight(node, label(node), place, found[0], nonzero, operands.kind, found[1])
 
 
 def _nonzero(
@@ -92,7 +96,8 @@ def _nonzero(
     if point is None:
         # The zero point is computed: which weights are zero is not in the file.
         return np.ones(values.shape, np.bool_)
-    axis = 0 if kind == "conv" else values.ndim - 1
+    by_rows = kind == "conv" or (node.op_type == "QGemm" and attributes(node).get("transB"))
+    axis = 0 if by_rows else values.ndim - 1
     try:
         return np.asarray(differs_from(values, point[1], axis), np.bool_)
     except ValueError as error:
@@ -101,39 +106,55 @@ def _nonzero(
 
 
 def as_rows(weight: Weight) -> npt.NDArray[np.bool_]:
-    """The weight as [outputs, others, reduced]: all of one output, with the reduced axis last."""
+    """The weight as [outputs, others, reduced], True where it is not zero: the reduced axis last."""
+    return np.asarray(_rows(weight, weight.nonzero), np.bool_)
+
+
+def value_rows(weight: Weight) -> Array:
+    """The values in the order of `as_rows`."""
+    return _rows(weight, weight.values)
+
+
+def groups_of(weight: Weight) -> int:
+    """How many runs of outputs, in the order of `as_rows`, have inputs of their own."""
+    shape = weight.nonzero.shape
+    if weight.kind == "matmul":
+        return math.prod(shape[:-2]) or 1
+    group = attributes(weight.node).get("group", 1)
+    outputs = shape[0] if shape else 1
+    return group if isinstance(group, int) and group > 0 and outputs % group == 0 else 1
+
+
+def _rows(weight: Weight, array: Array) -> Array:
     if weight.kind == "conv":
-        return _conv_rows(weight.nonzero)
+        return conv_rows(array)
     if weight.kind == "deconv":
-        return _deconv_rows(weight.nonzero, attributes(weight.node))
-    return _matrix_rows(weight)
+        return deconv_rows(array, groups_of(weight))
+    return _matrix_rows(weight, array)
 
 
-def _conv_rows(nonzero: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+def conv_rows(array: Array) -> Array:
     """[M, C/group, k...] to [M, k..., C/group]."""
-    moved = np.moveaxis(nonzero, 1, -1) if nonzero.ndim > 1 else nonzero.reshape(-1, 1)
+    moved = np.moveaxis(array, 1, -1) if array.ndim > 1 else array.reshape(-1, 1)
     return moved.reshape(moved.shape[0], -1, moved.shape[-1]) if moved.size else moved.reshape(0, 1, 1)
 
 
-def _deconv_rows(nonzero: npt.NDArray[np.bool_], given: Mapping[str, object]) -> npt.NDArray[np.bool_]:
+def deconv_rows(array: Array, groups: int) -> Array:
     """[C, M/group, k...] to [M, k..., C/group]."""
-    group = given.get("group", 1)
-    groups = group if isinstance(group, int) and group > 0 and len(nonzero) % group == 0 else 1
-    split = nonzero.reshape(groups, len(nonzero) // groups, *nonzero.shape[1:])
+    split = array.reshape(groups, len(array) // groups, *array.shape[1:])
     moved = np.moveaxis(split, 1, -1)
     return moved.reshape(moved.shape[0] * moved.shape[1], -1, moved.shape[-1])
 
 
-def _matrix_rows(weight: Weight) -> npt.NDArray[np.bool_]:
+def _matrix_rows(weight: Weight, matrix: Array) -> Array:
     """[..., K, N] (or its transpose, or the left operand) to [N, 1, K], one row per matrix and neuron."""
-    matrix = weight.nonzero
     if matrix.ndim == 1:
         return matrix.reshape(1, 1, -1)
     left = weight.operand == 0
     flag = attributes(weight.node).get("transA" if left else "transB", 0)
     rows_are_outputs = bool(flag) != left
     rows = matrix if rows_are_outputs else np.swapaxes(matrix, -1, -2)
-    return rows.reshape(-1, 1, rows.shape[-1]) if rows.size else np.zeros((0, 1, 1), np.bool_)
+    return rows.reshape(-1, 1, rows.shape[-1]) if rows.size else rows.reshape(0, 1, 1)
 
 
 def attributes(node: onnx.NodeProto) -> dict[str, object]:

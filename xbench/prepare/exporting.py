@@ -18,23 +18,45 @@ from ..store.files import storing
 from ..suite.model import VariantSpec
 from .deadline import deadline
 from .dense import DenseModel
+from .slimming import slimmed
 from .workshop import Workshop
 
-_LIBRARIES = ("torch", "torch-pruning", "onnx", "numpy", "optimum", "optimum-onnx", "onnxscript", "transformers")
+_LIBRARIES = (
+    "torch",
+    "torch-pruning",
+    "onnx",
+    "onnx-ir",
+    "onnxscript",
+    "onnxslim",
+    "numpy",
+    "optimum",
+    "optimum-onnx",
+    "transformers",
+)
 
 
 def exported(spec: VariantSpec, module: torch.nn.Module, workshop: Workshop) -> Artifact:
-    """The artifact of the variant's module. Raises InvalidError and InputError as the exporter does."""
+    """The artifact of the variant's module.
+
+    Raises InvalidError and InputError as the exporter does, and as `slimmed` does where the model is to be slim.
+    """
+    dense = workshop.dense
+    notes: list[str] = []
     with storing(workshop.artifacts), tempfile.TemporaryDirectory(dir=workshop.artifacts) as folder:
         path = Path(folder) / "model.onnx"
-        dense = workshop.dense
         with deadline(workshop.time_limit, f"Exporting {spec.name}"):
-            exporter(dense.exporter).export(module, dense.example_inputs, dense.dynamic_axes, path, dense.opset)
-        add_provenance(path, _provenance(spec, dense))
-        return keep(path, spec.name, workshop.artifacts)
+            exporter(dense.exporter).export(module, dense.export_inputs, dense.dynamic_axes, path, dense.opset)
+            if dense.slim:
+                notes.append(slimmed(path))
+        add_provenance(path, provenance(spec, dense))
+        artifact = keep(path, spec.name, workshop.artifacts)
+    return artifact.model_copy(
+        update={"made": datetime.now(UTC).isoformat(timespec="seconds"), "notes": (*artifact.notes, *notes)}
+    )
 
 
-def _provenance(spec: VariantSpec, dense: DenseModel) -> dict[str, str]:
+def provenance(spec: VariantSpec, dense: DenseModel) -> dict[str, str]:
+    """What the file is made from. No time and no place: equal input gives equal bytes."""
     recipe = spec.prune.model_dump(mode="json") if spec.prune else None
     return {
         "variant": spec.name,
@@ -43,8 +65,9 @@ def _provenance(spec: VariantSpec, dense: DenseModel) -> dict[str, str]:
         "source": dense.source,
         "source_sha256": dense.source_sha256,
         "exporter": dense.exporter,
-        "versions": json.dumps({"xbench": __version__} | installed(_LIBRARIES)),
-        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "opset": str(dense.opset or ""),
+        "slim": json.dumps(dense.slim),
+        "versions": json.dumps({"xbench": __version__} | installed(_LIBRARIES), sort_keys=True),
     }
 
 

@@ -45,17 +45,22 @@ def with_program(module: torch.nn.Module, dense: DenseModel, artifact: Artifact,
     home = Path(artifact.path).parent
     outputs = [spec.name for spec in artifact.signature.outputs]
     try:
-        with deadline(time_limit, f"Exporting the PyTorch program of {artifact.variant}"):
-            program = _exported(module, dense.example_inputs, dense.dynamic_axes, len(outputs))
+        with storing(home), tempfile.TemporaryDirectory(dir=home) as folder:
+            path = Path(folder) / "program.pt2"
+            with deadline(time_limit, f"Exporting the PyTorch program of {artifact.variant}"):
+                program = _exported(module, dense.export_inputs, dense.dynamic_axes, len(outputs))
+                _save(program, path, list(dense.export_inputs), outputs)
+            return keep_module(path, artifact)
     except (*MODEL_FAULTS, InputError) as error:
         reason = error.reason if isinstance(error, InputError) else one_line(error)
         return artifact.model_copy(update={"module_note": f"torch.export cannot export the module: {reason}"})
-    signature = json.dumps({"inputs": list(dense.example_inputs), "outputs": outputs})
-    with storing(home), tempfile.TemporaryDirectory(dir=home) as folder:
-        path = Path(folder) / "program.pt2"
-        with hushed():
-            torch.export.save(program, path, extra_files={"signature.json": signature})
-        return keep_module(path, artifact)
+
+
+def _save(program: torch.export.ExportedProgram, path: Path, inputs: list[str], outputs: list[str]) -> None:
+    """Some programs can be made and not be written, as those of decoders whose mask is made by vmap."""
+    signature = json.dumps({"inputs": inputs, "outputs": outputs})
+    with hushed():
+        torch.export.save(program, path, extra_files={"signature.json": signature})
 
 
 def _exported(

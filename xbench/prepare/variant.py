@@ -8,7 +8,7 @@ from ..artifacts.keeping import write_sidecar
 from ..records.artifact import Artifact
 from ..records.recipe import NMRecipe
 from ..suite.model import VariantSpec
-from .checking import checked_parity, require_2_4, require_zeros_survived
+from .checking import checked_parity, followed_into_file
 from .exporting import exported
 from .producing import produce
 from .program import with_program
@@ -23,9 +23,8 @@ def make_variant(spec: VariantSpec, workshop: Workshop) -> tuple[Artifact, float
     started = time.monotonic()
     artifact = exported(spec, module, workshop)
     export_seconds = time.monotonic() - started
-    require_zeros_survived(module, artifact.audit, spec.name)
-    if isinstance(spec.prune, NMRecipe) and (spec.prune.n, spec.prune.m) == (2, 4):
-        require_2_4(artifact.audit, spec.name)
+    n_m = (spec.prune.n, spec.prune.m) if isinstance(spec.prune, NMRecipe) else None
+    artifact = followed_into_file(module, artifact, workshop, n_m, report.layers if report else ())
     artifact = artifact.model_copy(
         update={
             "prune": report,

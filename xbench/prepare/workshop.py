@@ -39,10 +39,16 @@ class Workshop:
     width_multiple: int = 1
 
     def material(self, *, calibrated: bool) -> Material:
-        """What pruning may look at; with the calibration data where they are asked for."""
+        """What pruning may look at; with the calibration data where they are asked for.
+
+        Calibration data may hold inputs that the module does not take: those are left out.
+        """
+        taken = self.dense.example_inputs
         batches = self.calibration().batches if calibrated else ()
         return Material(
-            example_inputs=self.dense.example_inputs,
-            calibration=[{name: torch.from_numpy(array) for name, array in batch.items()} for batch in batches],
+            example_inputs=taken,
+            calibration=[
+                {name: torch.from_numpy(array) for name, array in batch.items() if name in taken} for batch in batches
+            ],
             width_multiple=self.width_multiple,
         )

@@ -11,24 +11,28 @@ from torch import nn
 
 from ..errors import InvalidError
 from ..sources.quiet import one_line
-from .attention import Attention, shrink
+from .attention import Attention
 from .forward import MODEL_FAULTS, Inputs, tensors_of
 from .graph import ChannelGraph, Cut, is_depthwise
+from .heads import shrink
 from .layers import is_layer, is_transposed, short_list
+from .slicing import cut_out
 
 
 @dataclass(frozen=True, slots=True)
 class Pick:
     """Output channels of the layer `root` that go, with `cuts`, all that hangs on them.
 
-    `attention` and `heads_left` are set where the channels are whole heads.
+    `attention` and `units_left` are set where the channels are whole heads. `direct`: the cuts are known from the
+    structure of the model, and not from the dependency graph.
     """
 
     root: str
     channels: tuple[int, ...]
     cuts: tuple[Cut, ...]
     attention: Attention | None = None
-    heads_left: int = 0
+    units_left: int = 0
+    direct: bool = False
 
 
 def zero(module: nn.Module, picks: Sequence[Pick]) -> None:
@@ -60,8 +64,8 @@ def _zero_cut(part: nn.Module, cut: Cut) -> None:
             tensor.index_fill_(0, channels.to(tensor.device), 0.0)
 
 
-def remove(module: nn.Module, graph: ChannelGraph, picks: Sequence[Pick], inputs: Inputs) -> None:
-    """Take all that was picked out of the module, in place; `graph` is that of the dense module.
+def remove(module: nn.Module, graph: ChannelGraph | None, picks: Sequence[Pick], inputs: Inputs) -> None:
+    """Take all that was picked out of the module, in place; `graph` is that of the module as it is before.
 
     Removing must do what zeroing does. Both are run on the inputs, and where they differ by more than
     rounding, InvalidError names the layers: an operation between them mixes channels, or counts them.
@@ -70,22 +74,27 @@ def remove(module: nn.Module, graph: ChannelGraph, picks: Sequence[Pick], inputs
     zero(twin, picks)
     trainable = {name: p.requires_grad for name, p in module.named_parameters()}
     for pick in picks:
-        graph.remove(pick.root, pick.channels)
+        if pick.direct:
+            for cut in pick.cuts:
+                cut_out(module, cut)
+        elif graph is not None:
+            graph.remove(pick.root, pick.channels)
         if pick.attention is not None:
-            shrink(module, pick.attention, pick.heads_left)
+            shrink(module, pick.attention, pick.units_left)
     for name, parameter in module.named_parameters():
         parameter.requires_grad_(trainable[name])
-    _require_twins(module, twin, inputs, short_list([pick.root for pick in picks]))
+    asked = f"Removing channels of {short_list([pick.root for pick in picks])} does not give what zeroing them gives"
+    require_same(module, run(twin, inputs), inputs, asked, "name the layer in exclude, or zero only (remove: false)")
 
 
-def _require_twins(removed: nn.Module, zeroed: nn.Module, inputs: Inputs, roots: str) -> None:
-    asked = f"Removing channels of {roots} does not give what zeroing them gives"
-    remedy = "name the layer in exclude, or zero only (remove: false)"
-    expected = _run(zeroed, inputs)
+def require_same(module: nn.Module, expected: list[torch.Tensor], inputs: Inputs, asked: str, remedy: str) -> None:
+    """Raises InvalidError where the module does not give the expected outputs, up to rounding, or does not run."""
     try:
-        actual = _run(removed, inputs)
+        actual = run(module, inputs)
     except MODEL_FAULTS as error:
         raise InvalidError(asked, f"the module no longer runs: {one_line(error)}", remedy) from error
+    if len(actual) != len(expected):
+        raise InvalidError(asked, f"there are {len(actual)} outputs, and were {len(expected)}", remedy)
     for want, got in zip(expected, actual, strict=True):
         if want.shape != got.shape:
             raise InvalidError(asked, f"an output changed from {[*want.shape]} to {[*got.shape]}", remedy)
@@ -99,6 +108,7 @@ def _tolerance(dtype: torch.dtype) -> float:
     return min(1000 * torch.finfo(dtype).eps, 0.05) if dtype.is_floating_point else 0.0
 
 
-def _run(module: nn.Module, inputs: Inputs) -> list[torch.Tensor]:
+def run(module: nn.Module, inputs: Inputs) -> list[torch.Tensor]:
+    """The output tensors of one forward call, without gradients."""
     with torch.no_grad():
         return tensors_of(module(**inputs))

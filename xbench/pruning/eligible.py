@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from torch import nn
 
-from .graph import NORMALISING, ChannelGraph, Cut, Group, is_depthwise
+from .graph import NORMALISING, Cut, Group, is_depthwise
 from .layers import Layer, channel_count, is_layer
 
 # Operations whose result for one channel depends on the other channels, or that split channels into heads.
@@ -32,11 +32,14 @@ _CONVOLUTIONAL = _PLAIN | {"CONV", "DEPTHWISE_CONV", "CONCAT"}
 
 
 class Eligibility:
-    """Says of a group why it must not be pruned. Built once for a module, before anything is removed."""
+    """Says of a group why it must not be pruned. Built once for a module, before anything is removed.
 
-    def __init__(self, module: nn.Module, graph: ChannelGraph) -> None:
+    `reused` are the layers that one forward call calls more than once.
+    """
+
+    def __init__(self, module: nn.Module, reused: frozenset[str]) -> None:
         self._modules = dict(module.named_modules())
-        self._graph = graph
+        self._reused = reused
         owners = Counter(id(p) for m in module.modules() for p in m.parameters(recurse=False))
         self._shared = {
             name for name, m in self._modules.items() if any(owners[id(p)] > 1 for p in m.parameters(recurse=False))
@@ -62,7 +65,7 @@ class Eligibility:
     def of_layers(self, group: Group) -> str:
         """Why one of the group's layers cannot be cut, whatever the unit; an empty string where all can."""
         checks: tuple[tuple[str, Callable[[str], bool]], ...] = (
-            ("touches a layer that is called more than once", lambda name: name in self._graph.reused),
+            ("touches a layer that is called more than once", lambda name: name in self._reused),
             ("touches a layer that shares its weight", lambda name: name in self._shared),
             ("touches a grouped convolution", self._is_grouped),
         )

@@ -18,13 +18,15 @@ class Material:
     `example_inputs` are the keyword arguments of one forward call, tensors on the module's device. `calibration`
     is several such calls with real inputs; empty where there are none. `loss` takes the module's outputs and
     inputs and gives a scalar; None: the squared change of the outputs. `width_multiple` is the width, in channels,
-    that the targets' kernels like multiples of: what `round_to: profile` means.
+    that the targets' kernels like multiples of: what `round_to: profile` means. `dense` is the module before the
+    first of several steps: what a share of channels, neurons, heads or layers is a share of. None: of the module.
     """
 
     example_inputs: Inputs
     calibration: Sequence[Inputs] = ()
     loss: Callable[[object, Inputs], torch.Tensor] | None = None
     width_multiple: int = 1
+    dense: torch.nn.Module | None = None
 
 
 # What a forward method, or a library that walks through it, raises for a module that it cannot run.

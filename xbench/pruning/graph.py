@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import warnings
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
 import torch_pruning as tp
 from torch import nn
+from torch.nn.modules.conv import _ConvNd
 from torch_pruning.ops import OPTYPE
 
 from ..errors import InputError
-from ..sources.quiet import one_line
 from .forward import MODEL_FAULTS, Inputs, tensors_of
-from .layers import Layer, is_layer
+from .layers import Layer
+from .watching import Watch, watched
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,29 +50,40 @@ class Group:
         """The modules that lose channels on that side."""
         return tuple(cut.name for cut in self.cuts if cut.side == side)
 
+    def only(self, channels: Iterable[int]) -> tuple[Cut, ...]:
+        """The cuts for these channels of the root, of a group that was built for all of them."""
+        kept = set(channels)
+        pairs = [
+            (cut, [(c, root) for c, root in zip(cut.channels, cut.roots, strict=True) if root in kept])
+            for cut in self.cuts
+        ]
+        return tuple(
+            replace(cut, channels=tuple(c for c, _ in chosen), roots=tuple(root for _, root in chosen))
+            for cut, chosen in pairs
+        )
+
 
 class ChannelGraph:
     """Which channels of a module hang together.
 
-    Raises InputError, with the reason, for a module that cannot be run or traced.
+    Raises InputError, with the reason and, where it is known, the layer, for a module that cannot be run or traced.
     """
 
     def __init__(self, module: nn.Module, inputs: Inputs) -> None:
         self._module = module
         self._names = {layer: name for name, layer in module.named_modules()}
         self._graph = tp.DependencyGraph()
-        calls: Counter[nn.Module] = Counter()
-        with _traceable(module, calls):
-            self._build(inputs)
-        self.reused = frozenset(self._names[layer] for layer, times in calls.items() if times > 1)
+        with _traceable(module), watched(module) as watch:
+            self._build(inputs, watch)
+        self.reused = watch.reused
 
-    def _build(self, inputs: Inputs) -> None:
+    def _build(self, inputs: Inputs, watch: Watch) -> None:
         try:
             self._graph.build_dependency(self._module, dict(inputs), forward_fn=_forward, verbose=False)
         except MODEL_FAULTS as error:
             raise InputError(
                 f"Torch-Pruning cannot trace the module {type(self._module).__name__}",
-                one_line(error),
+                watch.told(error),
                 "give inputs that the module runs with, or use an unstructured method",
             ) from error
 
@@ -123,9 +134,7 @@ class ChannelGraph:
 
 def is_depthwise(layer: Layer) -> bool:
     """Whether each output channel of a convolution sees one input channel, its own."""
-    if isinstance(layer, nn.Linear):
-        return False
-    return 1 < layer.groups == layer.out_channels == layer.in_channels
+    return isinstance(layer, _ConvNd) and 1 < layer.groups == layer.out_channels == layer.in_channels
 
 
 NORMALISING = frozenset({OPTYPE.BN.name, OPTYPE.IN.name, OPTYPE.PRELU.name})
@@ -141,14 +150,9 @@ def _forward(module: nn.Module, inputs: dict[str, torch.Tensor]) -> list[torch.T
 
 
 @contextmanager
-def _traceable(module: nn.Module, calls: Counter[nn.Module]) -> Iterator[None]:
-    """Autograd on for all parameters, warnings off, and each layer's calls counted."""
+def _traceable(module: nn.Module) -> Iterator[None]:
+    """Autograd on for all parameters, and warnings off."""
     frozen = [p for p in module.parameters() if not p.requires_grad and p.is_floating_point()]
-    hooks = [
-        layer.register_forward_hook(lambda layer, *_: calls.update([layer]))
-        for layer in module.modules()
-        if is_layer(layer)
-    ]
     for parameter in frozen:
         parameter.requires_grad_(True)
     try:
@@ -156,7 +160,5 @@ def _traceable(module: nn.Module, calls: Counter[nn.Module]) -> Iterator[None]:
             warnings.simplefilter("ignore")
             yield
     finally:
-        for hook in hooks:
-            hook.remove()
         for parameter in frozen:
             parameter.requires_grad_(False)

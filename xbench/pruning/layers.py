@@ -1,12 +1,18 @@
-"""Which layers of a module have weights to prune, and which of them a recipe means."""
+"""Which layers of a module have weights to prune, and which of them a recipe means.
+
+GPT-2's `Conv1D` (transformers.pytorch_utils) counts as a layer. It is a Linear whose weight is [inputs, outputs], and
+it is pruned as it is: a Linear in its place would be exported as other operators than the dense model has, and the
+checkpoints of such models would not fit. So never take a layer that is no Linear for a convolution: `is_transposed`,
+`channel_count`, `reduced_width` and `weight_by_output` answer for all kinds.
+"""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Literal, Protocol, TypeGuard
+from typing import TYPE_CHECKING, Literal, Protocol, TypeGuard
 
 import torch
 from torch import nn
@@ -14,17 +20,33 @@ from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from ..errors import InputError
 
-Layer = nn.Linear | _ConvNd
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
+
+
+class Conv1D(nn.Module):
+    """What transformers.pytorch_utils.Conv1D has, for type checkers alone: `is_conv1d` tells one by its structure."""
+
+    weight: nn.Parameter
+    bias: nn.Parameter
+    nx: int
+    nf: int
+
+
+Layer = nn.Linear | _ConvNd | Conv1D
 
 
 class Scope(Protocol):
-    """What every recipe has: shell patterns of the module names that it may and may not touch."""
+    """What every recipe has: shell patterns of the module names that it may and may not touch, and class names."""
 
     @property
     def include(self) -> tuple[str, ...]: ...
 
     @property
     def exclude(self) -> tuple[str, ...]: ...
+
+    @property
+    def types(self) -> tuple[str, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +58,20 @@ class Touched:
 
 
 def is_layer(module: object) -> TypeGuard[Layer]:
-    """Whether a module is a Linear or a convolution."""
-    return isinstance(module, nn.Linear | _ConvNd)
+    """Whether a module is a Linear, a convolution or a Conv1D."""
+    return isinstance(module, nn.Linear | _ConvNd) or is_conv1d(module)
+
+
+def is_conv1d(module: object) -> TypeIs[Conv1D]:
+    """Whether a module is GPT-2's Conv1D: of that name, with `nx` inputs, `nf` outputs and a bias."""
+    if not isinstance(module, nn.Module) or type(module).__name__ != "Conv1D":
+        return False
+    return all(hasattr(module, name) for name in ("nx", "nf", "bias"))
 
 
 def is_transposed(layer: Layer) -> bool:
-    """Whether the first axis of the weight is the input: so it is in transposed convolutions alone."""
-    return isinstance(layer, _ConvTransposeNd)
+    """Whether the first axis of the weight is the input: in transposed convolutions and in Conv1D."""
+    return isinstance(layer, _ConvTransposeNd) or is_conv1d(layer)
 
 
 def weight_layers(module: nn.Module) -> dict[str, Layer]:
@@ -80,6 +109,23 @@ def in_scope(name: str, scope: Scope) -> bool:
     return _matches(name, scope.include) and not _matches(name, scope.exclude)
 
 
+def has_type(layer: Layer, scope: Scope) -> bool:
+    """Whether a recipe may touch layers of this class: without types it may touch all."""
+    return not scope.types or type(layer).__name__ in scope.types
+
+
+def _require_types(types: Sequence[str], layers: Mapping[str, Layer]) -> None:
+    there = sorted({type(layer).__name__ for layer in layers.values()})
+    for wanted in types:
+        if wanted not in there:
+            near = difflib.get_close_matches(wanted, there, n=3, cutoff=0.3) or there
+            raise InputError(
+                f"No layer with weights is of the type {wanted!r}",
+                f"nearest types: {short_list(near)}" if near else "the model has no Linear and no convolution",
+                "types are class names of layers, such as Linear or Conv2d",
+            )
+
+
 def _matches(name: str, patterns: Iterable[str]) -> bool:
     parts = name.split(".")
     prefixes = [".".join(parts[: end + 1]) for end in range(len(parts))]
@@ -89,7 +135,7 @@ def _matches(name: str, patterns: Iterable[str]) -> bool:
 def select_layers(module: nn.Module, scope: Scope) -> dict[str, Layer]:
     """The layers that a recipe means, by name.
 
-    Raises InputError for a pattern that matches nothing, and where nothing is left to prune.
+    Raises InputError for a pattern or a type that matches nothing, and where nothing is left to prune.
     """
     layers = weight_layers(module)
     modules = [name for name, _ in module.named_modules() if name]
@@ -97,11 +143,15 @@ def select_layers(module: nn.Module, scope: Scope) -> dict[str, Layer]:
         _require_match("include", pattern, list(layers))
     for pattern in scope.exclude:
         _require_match("exclude", pattern, modules)
-    chosen = {name: layer for name, layer in layers.items() if in_scope(name, scope)}
+    _require_types(scope.types, layers)
+    chosen = {name: layer for name, layer in layers.items() if in_scope(name, scope) and has_type(layer, scope)}
     if not chosen:
+        limits = [
+            f"{option} {', '.join(names)}" for option in ("exclude", "types") if (names := getattr(scope, option))
+        ]
         raise InputError(
             "The recipe leaves no layer to prune",
-            f"exclude takes away all that include names: {', '.join(scope.exclude)}",
+            f"nothing is left of what include names, after {' and '.join(limits)}",
             f"layers with weights: {short_list(list(layers))}",
         )
     return chosen
@@ -128,7 +178,14 @@ def channel_count(layer: Layer, side: Literal["input", "output"]) -> int:
     """The number of features or channels that a layer takes or gives."""
     if isinstance(layer, nn.Linear):
         return layer.out_features if side == "output" else layer.in_features
+    if is_conv1d(layer):
+        return layer.nf if side == "output" else layer.nx
     return layer.out_channels if side == "output" else layer.in_channels
+
+
+def reduced_width(layer: Layer) -> int:
+    """The number of input features or channels that one output reads: those of its own group."""
+    return channel_count(layer, "input") // (layer.groups if isinstance(layer, _ConvNd) else 1)
 
 
 def weight_by_output(layer: Layer) -> torch.Tensor:

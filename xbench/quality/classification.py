@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError, InvalidError
 from ..protocols import Feeds, Outputs
-from .tasks import Scores, first_output
+from .tasks import Scores, Unscored, first_output
 
 
 class ClassificationTask:
@@ -19,7 +19,15 @@ class ClassificationTask:
 
     metrics: tuple[str, ...] = ("accuracy",)
 
-    def __init__(self, examples: NDArray[Any], labels: NDArray[np.int64], batch: int, input_name: str) -> None:
+    def __init__(
+        self,
+        examples: NDArray[Any],
+        labels: NDArray[np.int64],
+        batch: int,
+        input_name: str,
+        unscored: NDArray[Any] | None = None,
+    ) -> None:
+        self._unscored = unscored
         self.sample_inputs: Mapping[str, str] = {input_name: examples.dtype.name}
         self._examples = examples
         self._labels = labels
@@ -31,13 +39,19 @@ class ClassificationTask:
 
     def feeds(self, inputs: Mapping[str, str]) -> Iterator[Feeds]:
         """Batches of examples for the model's only input."""
-        if len(inputs) != 1:
-            raise InputError(
-                "The classification task feeds models with one input", f"this one has {', '.join(inputs)}"
-            )
-        ((name, dtype),) = inputs.items()
+        name, dtype = _only(inputs)
         for batch in range(self.batches):
             yield {name: self._batch_of(batch).astype(dtype)}
+
+    def unscored(self, inputs: Mapping[str, str], samples: int, batch: int) -> Unscored | None:
+        """Training examples, spread evenly over all of them, without their labels."""
+        if self._unscored is None or not len(self._unscored):
+            return None
+        name, dtype = _only(inputs)
+        count = min(samples, len(self._unscored))
+        chosen = self._unscored[np.arange(count) * len(self._unscored) // count].astype(dtype)
+        batches = tuple({name: chosen[start : start + batch]} for start in range(0, count, batch))
+        return Unscored(batches, f"{count} training examples of the data set, none of which is scored")
 
     def _batch_of(self, batch: int) -> NDArray[Any]:
         return self._examples[batch * self._batch : (batch + 1) * self._batch]
@@ -62,6 +76,13 @@ class ClassificationTask:
         """1 where the answer is right, 0 where it is not."""
         answers = np.concatenate([output["classes"] for output in kept])
         return {"accuracy": (answers == self._labels).astype(np.float64)}
+
+
+def _only(inputs: Mapping[str, str]) -> tuple[str, str]:
+    """Name and dtype of the model's only input."""
+    if len(inputs) != 1:
+        raise InputError("The classification task feeds models with one input", f"this one has {', '.join(inputs)}")
+    return next(iter(inputs.items()))
 
 
 def digits() -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]]:

@@ -23,11 +23,15 @@ _DOCUMENT_CHARACTERS = (100, 2000)
 
 @dataclass(frozen=True, slots=True)
 class TextPairs:
-    """Queries and documents; the i-th query belongs to the i-th document. `sha256` is of all the text."""
+    """Queries and documents; the i-th query belongs to the i-th document. `sha256` is of all that text.
+
+    `unscored` are other texts of the same kind, queries and documents in turn, none of which is among the pairs.
+    """
 
     queries: tuple[str, ...]
     documents: tuple[str, ...]
     sha256: str
+    unscored: tuple[str, ...] = ()
 
 
 def docstring_pairs() -> TextPairs:
@@ -44,10 +48,16 @@ def docstring_pairs() -> TextPairs:
             "use a Python that was installed with its sources",
         )
     # By digest: a choice that is spread over the whole library, and the same at each run.
-    chosen = sorted(found, key=lambda query: hashlib.sha256(query.encode()).digest())[:PAIRS]
+    ordered = sorted(found, key=lambda query: hashlib.sha256(query.encode()).digest())
+    chosen = ordered[:PAIRS]
     text = "\0".join(f"{query}\0{found[query]}" for query in chosen)
+    scored = {*chosen, *(found[query] for query in chosen)}
+    others = (text for query in ordered[PAIRS:] for text in (query, found[query]))
     return TextPairs(
-        tuple(chosen), tuple(found[query] for query in chosen), hashlib.sha256(text.encode()).hexdigest()
+        queries=tuple(chosen),
+        documents=tuple(found[query] for query in chosen),
+        sha256=hashlib.sha256(text.encode()).hexdigest(),
+        unscored=tuple(dict.fromkeys(one for one in others if one not in scored)),
     )
 
 

@@ -22,8 +22,8 @@ from .tasks import Task
 def make_task(spec: RetrievalSpec | ClassificationSpec, tokenizer: Path | None) -> Task:
     """The task that a suite asks for. `tokenizer` is the folder of the Transformers model, if there is one."""
     if isinstance(spec, ClassificationSpec):
-        _, _, images, labels = digits()
-        return ClassificationTask(images, labels, spec.batch, spec.input)
+        training, _, images, labels = digits()
+        return ClassificationTask(images, labels, spec.batch, spec.input, training)
     if tokenizer is None:
         raise InputError("The retrieval task needs a tokenizer", "the model is no folder", "set evaluate.tokenizer")
     return RetrievalTask(docstring_pairs(), tokenizer, spec.max_length, spec.batch, spec.pooling)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..errors import InputError, InvalidError
 from ..protocols import Feeds, Outputs, all_finite
 from .docstrings import TextPairs
-from .tasks import Scores, first_output
+from .tasks import Scores, Unscored, first_output
 
 # Inputs of text models, and what the tokenizer calls them.
 _SOURCES = {"input_ids": "ids", "attention_mask": "attention_mask", "token_type_ids": "type_ids"}
@@ -54,22 +54,24 @@ class RetrievalTask:
         self._pairs = len(pairs.queries)
         self._pooling = pooling
         texts = [*pairs.queries, *pairs.documents]
-        encoder = _tokenizer(tokenizer, max_length)
+        encoder = self._encoder = _tokenizer(tokenizer, max_length)
+        self._unscored = pairs.unscored
         self._encoded = [encoder.encode_batch(texts[start : start + batch]) for start in range(0, len(texts), batch)]
         self.batches = len(self._encoded)
 
     def feeds(self, inputs: Mapping[str, str]) -> Iterator[Feeds]:
         """Token ids, mask and segment ids, padded to the longest text of the batch."""
-        unknown = sorted(set(inputs) - set(_SOURCES))
-        if unknown:
-            raise InputError(
-                f"The retrieval task cannot feed the input {unknown[0]!r}", f"it knows {', '.join(_SOURCES)}"
-            )
         for batch in self._encoded:
-            yield {
-                name: np.asarray([getattr(text, _SOURCES[name]) for text in batch], dtype=dtype)
-                for name, dtype in inputs.items()
-            }
+            yield _fed(batch, inputs)
+
+    def unscored(self, inputs: Mapping[str, str], samples: int, batch: int) -> Unscored | None:
+        """Other texts of the same kind, queries and documents in turn, each batch padded to its longest."""
+        texts = self._unscored[:samples]
+        if not texts:
+            return None
+        encoded = (self._encoder.encode_batch(texts[start : start + batch]) for start in range(0, len(texts), batch))
+        batches = tuple(_fed(one, inputs) for one in encoded)
+        return Unscored(batches, f"{len(texts)} texts of the data set, none of which is scored")
 
     def reduce(self, batch: int, outputs: Outputs) -> Outputs:
         """One vector for each text."""
@@ -87,6 +89,18 @@ class RetrievalTask:
         embedded = np.concatenate([batch["pooled"] for batch in kept])
         ranks = reciprocal_ranks(embedded[: self._pairs] @ embedded[self._pairs :].T)
         return {"recall_at_1": (ranks == 1.0).astype(np.float64), "mrr": ranks}
+
+
+def _fed(encoded: Sequence[Any], inputs: Mapping[str, str]) -> Feeds:
+    """One batch of encoded texts as the model's inputs. Raises InputError for an input that no tokenizer makes."""
+    unknown = sorted(set(inputs) - set(_SOURCES))
+    if unknown:
+        asked = f"The retrieval task cannot feed the input {unknown[0]!r}"
+        raise InputError(asked, f"it knows {', '.join(_SOURCES)}")
+    return {
+        name: np.asarray([getattr(text, _SOURCES[name]) for text in encoded], dtype=dtype)
+        for name, dtype in inputs.items()
+    }
 
 
 def _tokenizer(folder: Path, max_length: int) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .audit import SparsityAudit
 from .base import Record
 
 Dim = int | str | None
@@ -24,52 +25,6 @@ class Signature(Record):
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
-
-
-class LayerAudit(Record):
-    """The zeros of one weight: the constant operand of a MatMul, Gemm or Conv node.
-
-    `zero_outputs` counts output channels (neurons) whose weights are all zero. `valid_2_4`: in each group
-    of four consecutive weights along the reduced axis at least two are zero; None where that axis is not
-    a multiple of four. `dtype` is that of the weight as it is stored, or as a QuantizeLinear node narrows it; empty
-    in older records.
-    """
-
-    node: str
-    op_type: str
-    weight: str
-    shape: tuple[int, ...]
-    elements: int
-    zeros: int
-    zero_outputs: int
-    valid_2_4: bool | None
-    dtype: str = ""
-
-
-class SparsityAudit(Record):
-    """The zeros of a whole ONNX file. `elements` and `zeros` count the weights of `layers`.
-
-    A weight that several nodes share counts once. `parameters` counts every float initializer or constant.
-    """
-
-    layers: tuple[LayerAudit, ...]
-    elements: int
-    zeros: int
-    parameters: int
-    denormals: int
-
-    @property
-    def sparsity(self) -> float:
-        """The share of zeros among the weights, 0 to 1; 0 for a file without weights."""
-        return self.zeros / self.elements if self.elements else 0.0
-
-    @property
-    def precision(self) -> str:
-        """The dtype that holds most of the weights; empty where there are none, or in an older record."""
-        elements: dict[str, int] = {}
-        for layer in self.layers:
-            elements[layer.dtype] = elements.get(layer.dtype, 0) + layer.elements
-        return max(elements, key=lambda dtype: elements[dtype], default="")
 
 
 class PruneStep(Record):
@@ -140,6 +95,10 @@ class Artifact(Record):
 
     `module_sha256` is the digest of the PyTorch program that is kept beside the file where a device runs modules;
     empty where there is none, and then `module_note` says why, if it was tried.
+
+    `provenance` is what the file's `metadata_props` say. `provenance_fault` says in what they disagree with the file,
+    empty where they do not: then `provenance` holds none of xbench's own. `made` is the time of the export, in
+    ISO 8601, UTC; `notes` tell what the export did beside writing the file. Both are empty for files made elsewhere.
     """
 
     variant: str
@@ -157,3 +116,6 @@ class Artifact(Record):
     export_seconds: float | None = None
     module_sha256: str = ""
     module_note: str = ""
+    provenance_fault: str = ""
+    made: str = ""
+    notes: tuple[str, ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from .base import Record
 
@@ -67,12 +67,24 @@ class Facts(Record):
     sparse_peak_tops: dict[Precision, Fact] = Field(
         default={}, description="The same with 2:4 sparse weights, where the hardware skips the zeros."
     )
+    width_multiple: dict[Precision, Fact] = Field(
+        default={},
+        description="By precision, the multiple that kernels like widths (channels, features) to be: what `round_to: "
+        "profile` means.",
+    )
     memory_gb_per_s: Fact | None = Field(default=None, description="Memory bandwidth, 10^9 bytes/s.")
     memory_gib: Fact | None = Field(default=None, description="Memory of the device.")
     cache_mib: Fact | None = Field(default=None, description="Last level of cache.")
     sparsity: tuple[Literal["2:4", "unstructured"], ...] = Field(
         default=(), description="Patterns of zeros in weights that the hardware itself can skip."
     )
+
+    @field_validator("width_multiple")
+    @classmethod
+    def _whole_multiples(cls, multiples: dict[Precision, Fact]) -> dict[Precision, Fact]:
+        if any(fact.value % 1 for fact in multiples.values()):
+            raise ValueError("a multiple of widths is a whole number")
+        return multiples
 
 
 class Emulation(Record):

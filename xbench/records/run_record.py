@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from .artifact import Artifact, Parity
+from .audit import OptimisedAudit
 from .base import Record
 from .comparison import CaseResult, Comparison, GateVerdict
 from .estimate import GateOutcome
@@ -37,17 +38,24 @@ class VariantState(Record):
     exit_code: int = 0
     prune_seconds: float | None = None
 
+    @property
+    def source(self) -> str:
+        """The variant of the suite that it is, in whatever precision."""
+        return self.of or self.name
+
 
 class DeviceState(Record):
     """A deployment target that was asked for, and whether it is here. `explicit`: asked for by its name.
 
-    `simulated`: its times are scripted and nothing is computed on it.
+    `simulated`: its times are scripted and nothing is computed on it. `precisions` are those of the variants that
+    are measured on it; empty: all.
     """
 
     profile: HardwareProfile
     availability: Availability
     explicit: bool
     simulated: bool = False
+    precisions: tuple[str, ...] = ()
 
 
 class GroupState(Record):
@@ -61,7 +69,8 @@ class GroupState(Record):
 
     `untimed` is why nothing is timed here at all, and then `stopped` is `untimed` too: the processor is emulated.
     `played` is the proof of that in words. `parities`, by variant, tell how far outputs are from the reference's
-    (the CPU of this machine without optimisations).
+    (the CPU of this machine without optimisations), `optimised` what became of the file's zeros in the graph that
+    the runtime made of it; there is none where nothing is computed.
     """
 
     hardware: str
@@ -90,6 +99,7 @@ class GroupState(Record):
     ideal_notes: dict[str, str] = {}
     output_differences: dict[str, float] = {}
     parities: dict[str, Parity] = {}
+    optimised: dict[str, OptimisedAudit] = {}
     placements: dict[str, dict[str, float]] = {}
     cautions: dict[str, tuple[str, ...]] = {}
     notes: dict[str, tuple[str, ...]] = {}
@@ -98,6 +108,11 @@ class GroupState(Record):
     operators: dict[str, tuple[OperatorTime, ...]] = {}
     cases: tuple[CaseResult, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
+
+
+def pair_key(baseline: str, candidate: str) -> str:
+    """Under which a group keeps what belongs to a candidate's second comparison."""
+    return f"{candidate} against {baseline}"
 
 
 class RunRecord(Record):
@@ -125,6 +140,16 @@ class RunRecord(Record):
     def baseline(self) -> str:
         """The name of the baseline."""
         return next(variant.name for variant in self.variants if variant.baseline)
+
+    def states_on(self, hardware: str) -> tuple[VariantState, ...]:
+        """The variants that are measured on a device, in their order."""
+        taken = next((device.precisions for device in self.devices if device.profile.name == hardware), ())
+        return tuple(state for state in self.variants if not taken or state.precision in taken)
+
+    def baseline_on(self, hardware: str) -> str:
+        """What all others are compared with there: the baseline, or the same in a precision that the device takes."""
+        states = self.states_on(hardware)
+        return next((state.name for state in states if state.source == self.baseline), self.baseline)
 
     def group(self, hardware: str, workload: str) -> GroupState | None:
         """What is known of one device and workload."""

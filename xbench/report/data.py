@@ -7,6 +7,7 @@ from typing import Any
 
 from ..records.comparison import Comparison
 from ..records.run_record import GroupState, RunRecord
+from .expected import expectations
 from .words import sentence
 
 SCHEMA = "xbench.report/1"
@@ -36,6 +37,7 @@ def as_data(record: RunRecord) -> dict[str, Any]:
         "comparisons": [_comparison(group, c) for group in record.groups for c in group.comparisons],
         "operators": {f"{g.hardware}/{g.workload}": _operators(g) for g in record.groups},
         "quality": [result.model_dump() for result in record.quality],
+        "expectations": [one.model_dump() for group in record.groups for one in expectations(record, group)],
         "verdicts": [verdict.model_dump() for verdict in record.verdicts],
         "stage_seconds": record.stage_seconds,
     }

@@ -35,9 +35,14 @@ _MACHINE = (
     "remark",
 )
 
+_ZEROS = ("variant", "weights with zeros", "found again", "their zeros in the file", "kept", "remark")
+
 
 def detail_tables(record: RunRecord) -> Iterator[Table]:
-    """Four tables for each device and workload that was measured: the last one is the time by operator."""
+    """Five tables for each device and workload that was measured: the last one is the time by operator.
+
+    The one of zeros is left out where nothing is computed, and in older records.
+    """
     for group in record.groups:
         measured = [(case.variant, case.summary) for case in group.cases if case.summary is not None]
         if measured:
@@ -46,14 +51,27 @@ def detail_tables(record: RunRecord) -> Iterator[Table]:
             yield _table(f"Latency and cost: {where}", _LATENCY, measured, group, _latency, missing)
             yield _table(f"Coming up: {where}", _COMING_UP, measured, group, _coming_up, (_WHERE_COLD,))
             yield _table(f"The machine meanwhile: {where}", _MACHINE, measured, group, _machine, ())
+            if group.optimised:
+                title = f"Zeros in the optimised graph: {where}"
+                yield _table(title, _ZEROS, measured, group, _zeros, (_WHAT_ZEROS,))
     yield from operator_tables(record)
 
 
 def detail_lines(record: RunRecord) -> list[str]:
-    """What these tables cannot show, and why."""
-    return without_operators(record)
+    """What was seen when the files were made, and what these tables cannot show, and why."""
+    return [*_of_files(record), *without_operators(record)]
 
 
+def _of_files(record: RunRecord) -> Iterator[str]:
+    for variant in record.variants:
+        if variant.artifact is None:
+            continue
+        yield from (f"{variant.name}: {note}" for note in variant.artifact.notes)
+        if missing := variant.artifact.audit.missing_modules:
+            yield f"{variant.name}: not in the file as weights of their own: {', '.join(missing)}"
+
+
+_WHAT_ZEROS = "weights of the file that hold zeros, found again in the graph that the runtime made of it"
 _WHERE_COLD = "each in a process that had the machine to itself, with the file in the page cache"
 
 _Measured = Sequence[tuple[str, CaseSummary]]
@@ -139,6 +157,20 @@ def _machine(group: GroupState, name: str, one: CaseSummary) -> tuple[str, ...]:
         _figure(seen.frequency_mhz if seen else None),
         _figure(seen.minor_faults_per_call if seen else None, zero=True),
         "; ".join(remarks),
+    )
+
+
+def _zeros(group: GroupState, name: str, one: CaseSummary) -> tuple[str, ...]:
+    found = group.optimised.get(name)
+    if found is None:
+        return (NOTHING,) * (len(_ZEROS) - 1)
+    looked_at = found.followed or found.unfollowed
+    return (
+        str(found.weights),
+        str(found.followed) if looked_at else NOTHING,
+        str(found.file_zeros),
+        str(found.zeros) if looked_at else NOTHING,
+        "; ".join([*([found.note] if found.note else []), *found.unfollowed]),
     )
 
 

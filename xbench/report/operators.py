@@ -27,7 +27,11 @@ class _Time(NamedTuple):
 
 def operator_tables(record: RunRecord) -> list[Table]:
     """One table for each device and workload whose record holds times by operator; of valid variants only."""
-    return [_table(record, group) for group in record.groups if record.baseline in _valid(record, group)]
+    return [
+        _table(record, group)
+        for group in record.groups
+        if record.baseline_on(group.hardware) in _valid(record, group)
+    ]
 
 
 def without_operators(record: RunRecord) -> list[str]:
@@ -36,7 +40,7 @@ def without_operators(record: RunRecord) -> list[str]:
         f"There are no times by operator on {group.hardware}, workload {group.workload}: they are taken where each "
         "kernel is waited for, as on the CPU, and since records of schema xbench.run/2."
         for group in record.groups
-        if not group.operators and record.baseline not in group.failures
+        if not group.operators and record.baseline_on(group.hardware) not in group.failures
     ]
 
 
@@ -44,7 +48,8 @@ def _valid(record: RunRecord, group: GroupState) -> list[str]:
     """The variants that have times and did not fail, the baseline first."""
     invalid = {comparison.candidate for comparison in group.comparisons if comparison.verdict == "invalid"}
     invalid |= group.failures.keys()
-    names = sorted((v.name for v in record.variants), key=lambda name: name != record.baseline)
+    base = record.baseline_on(group.hardware)
+    names = sorted((state.name for state in record.states_on(group.hardware)), key=lambda name: name != base)
     return [name for name in names if group.operators.get(name) and name not in invalid]
 
 
@@ -56,7 +61,7 @@ def _table(record: RunRecord, group: GroupState) -> Table:
     # be where its time is.
     found = {key for of_variant in times for key in of_variant}
     keys = sorted(found, key=lambda key: (-max(_sum(one, [key]).ms for one in times), key))
-    doubts = {name: _doubt(group, name, times[0], one) for name, one in zip(names, times, strict=True)}
+    doubts = {name: _doubt(group, (names[0], name), times[0], one) for name, one in zip(names, times, strict=True)}
     shown = [not doubts[name] for name in names]
     rows = [(_name(key, providers), *_cells(times, [key], shown)) for key in keys[:_ROWS]]
     if rest := keys[_ROWS:]:
@@ -65,7 +70,7 @@ def _table(record: RunRecord, group: GroupState) -> Table:
     simulated = "SIMULATED, " if group.simulated else ""
     title = f"Where the time is (profiled apart): {simulated}{group.hardware}, workload {group.workload}"
     columns = ("operator", *(f"{name} ms" for name in names))
-    remarks = (*_remarks(record.baseline, providers), *(doubt for doubt in doubts.values() if doubt))
+    remarks = (*_remarks(names[0], providers), *(doubt for doubt in doubts.values() if doubt))
     return Table(title, remarks, columns, tuple(rows))
 
 
@@ -79,9 +84,10 @@ def _remarks(base: str, providers: Sequence[str]) -> tuple[str, ...]:
     )
 
 
-def _doubt(group: GroupState, name: str, base: dict[_Key, _Time], candidate: dict[_Key, _Time]) -> str:
+def _doubt(group: GroupState, pair: tuple[str, str], base: dict[_Key, _Time], candidate: dict[_Key, _Time]) -> str:
     """Why a candidate's times are not set against the baseline's; empty where they may be."""
-    timed = next((c.speedup for c in group.comparisons if c.candidate == name), None)
+    name = pair[1]
+    timed = next((c.speedup for c in group.comparisons if (c.baseline, c.candidate) == pair), None)
     sums = [sum(time.ms for time in of_variant.values()) for of_variant in (base, candidate)]
     if timed is None or not all(sums):
         return ""

@@ -14,16 +14,18 @@ from ..records.load import Load
 from ..records.measurement import CaseSummary, Placement
 from ..records.quality import QualityResult
 from ..records.run_record import DeviceState, GroupState, RunRecord, VariantState
+from .expected import expectations
 
 _MIB = 1024 * 1024
 NOTHING = "-"
 # Below this share of CPU time, steal is not worth a line.
 _NOTABLE_STEAL = 0.01
+_SPEEDUP = "speedup (95 %)"
 _FIGURES = (
     "variant",
     "sparsity",
     "ideal speedup",
-    "speedup (95 %)",
+    _SPEEDUP,
     "by CPU time",
     "p50 ms",
     "samples/s",
@@ -78,15 +80,21 @@ def _absent(devices: Sequence[DeviceState]) -> Table:
 
 
 def _unmeasured(record: RunRecord, device: DeviceState) -> Table:
-    rows = tuple((v.name, v.failure or _not_measured(record)) for v in record.variants)
+    rows = tuple((v.name, v.failure or _not_measured(record)) for v in record.states_on(device.profile.name))
     return Table(_title(device), (), ("variant", "state"), rows)
 
 
 def _measured(record: RunRecord, device: DeviceState, group: GroupState) -> Table:
     metric = metric_of(record)
-    columns = (*_FIGURES, *([f"{metric} (change)"] if metric else []), "verdict", "reason")
-    rows = [_row(record, group, state, metric) for state in record.variants]
-    return Table(_title(device), _remarks(group, record.baseline), columns, tuple(rows))
+    figures = list(_FIGURES)
+    others = _has_second(group)
+    if others:
+        figures.insert(figures.index(_SPEEDUP) + 1, f"against {record.baseline_on(group.hardware)}")
+    columns = (*figures, *([f"{metric} (change)"] if metric else []), "verdict", "reason")
+    rows = [_row(record, group, state, metric, others) for state in record.states_on(group.hardware)]
+    expected = (one.text for one in expectations(record, group))
+    remarks = _remarks(group, record.baseline_on(group.hardware))
+    return Table(_title(device), (*remarks, *expected), columns, tuple(rows))
 
 
 def _remarks(group: GroupState, baseline: str) -> tuple[str, ...]:
@@ -145,8 +153,12 @@ def _told(group: GroupState) -> Iterator[str]:
         for line in lines:
             whose.setdefault(line, []).append(variant)
     yield from (f"{', '.join(variants)}: {line}" for line, variants in whose.items())
+    first = {comparison.candidate: comparison for comparison in reversed(group.comparisons)}
     for comparison in group.comparisons:
-        yield from (f"caution, {comparison.candidate}: {line}" for line in comparison.cautions)
+        who = comparison.candidate
+        if comparison is not first[who]:
+            who = f"{who} against {comparison.baseline}"
+        yield from (f"caution, {who}: {line}" for line in comparison.cautions)
 
 
 def _placement(where: Placement) -> str:
@@ -156,13 +168,26 @@ def _placement(where: Placement) -> str:
     return f"{nodes}; {shares or 'time not profiled'}"
 
 
-def _row(record: RunRecord, group: GroupState, state: VariantState, metric: str | None) -> tuple[str, ...]:
+def _has_second(group: GroupState) -> bool:
+    """Whether a variant is compared with two: dense in its own precision, and what all others are compared with."""
+    return len({comparison.candidate for comparison in group.comparisons}) < len(group.comparisons)
+
+
+def _row(
+    record: RunRecord, group: GroupState, state: VariantState, metric: str | None, others: bool
+) -> tuple[str, ...]:
     artifact = state.artifact
-    comparison = next((c for c in group.comparisons if c.candidate == state.name), None)
+    base_name = record.baseline_on(group.hardware)
+    mine = [c for c in group.comparisons if c.candidate == state.name]
+    comparison = mine[0] if mine else None
     summary = next((c.summary for c in group.cases if c.variant == state.name), None)
-    base = next(v.artifact for v in record.variants if v.baseline)
-    cells = [state.name, _sparsity(artifact, base), _ideal(state, comparison), _speedup(state, comparison)]
-    cells.append(_by_cpu_time(state, comparison))
+    base = next(v.artifact for v in record.variants if v.name == base_name)
+    is_base = state.name == base_name
+    cells = [state.name, _sparsity(artifact, base), _ideal(is_base, comparison)]
+    cells.append(_speedup(is_base, comparison, base_name))
+    if others:
+        cells.append(speedup_text(mine[1]) if len(mine) > 1 else NOTHING)
+    cells.append(_by_cpu_time(is_base, comparison))
     cells += _figures(summary)
     cells.append(_size(artifact))
     if metric:
@@ -190,8 +215,8 @@ def _size(artifact: Artifact | None) -> str:
     return f"{size:.1f}" if size >= 0.05 else "<0.1"
 
 
-def _ideal(state: VariantState, comparison: Comparison | None) -> str:
-    if state.baseline:
+def _ideal(is_base: bool, comparison: Comparison | None) -> str:
+    if is_base:
         return "1.00x"
     if comparison is None or comparison.ideal_speedup is None:
         return NOTHING
@@ -209,15 +234,19 @@ def speedup_text(comparison: Comparison) -> str:
     return f"{one.point:.{digits}f}x ({one.low:.{digits}f} to {one.high:.{digits}f})"
 
 
-def _speedup(state: VariantState, comparison: Comparison | None) -> str:
-    if state.baseline:
+def _speedup(is_base: bool, comparison: Comparison | None, base_name: str) -> str:
+    """The baseline is named where it is not the one that all others are compared with."""
+    if is_base:
         return "1 (baseline)"
-    return NOTHING if comparison is None else speedup_text(comparison)
+    if comparison is None:
+        return NOTHING
+    text = speedup_text(comparison)
+    return text if comparison.baseline == base_name or text == NOTHING else f"{text} over {comparison.baseline}"
 
 
-def _by_cpu_time(state: VariantState, comparison: Comparison | None) -> str:
+def _by_cpu_time(is_base: bool, comparison: Comparison | None) -> str:
     """The ratio of CPU times: it holds where others take the CPU away, and tells where a speedup is parallelism."""
-    if state.baseline:
+    if is_base:
         return "1"
     one = None if comparison is None or comparison.verdict == "invalid" else comparison.cpu_time_speedup
     return NOTHING if one is None else f"{one.point:.2f}x"
@@ -254,7 +283,7 @@ def _verdict(
     record: RunRecord, group: GroupState, state: VariantState, comparison: Comparison | None
 ) -> tuple[str, str]:
     """The gate's verdict where there is a gate, else the comparison's; with the reason behind it."""
-    if state.baseline:
+    if state.name == record.baseline_on(group.hardware):
         broken = group.failures.get(state.name, "")
         failure = next((c.failure for c in group.cases if c.variant == state.name), "")
         return ("invalid", broken) if broken else ("baseline", failure)

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
 
 from .._version import __version__
 from ..errors import InputError, InvalidError, StoreError
 from ..machine.described import Machine, this_machine
 from ..machine.fingerprint import fingerprint
+from ..measure.model_file import needs_module
 from ..plugins import runner_class
-from ..prepare.locating import transformers_folder
 from ..profiles.borrowing import borrowed
 from ..profiles.files import AUTO
 from ..profiles.finding import all_profiles, choose
 from ..profiles.matching import availability, needed_packages
 from ..progress import Journey
-from ..quality.evaluation import make_task
 from ..quality.tasks import Task
 from ..records.profile import Availability, HardwareProfile
 from ..records.run_record import DeviceState, RunRecord, VariantState
 from ..sources.factory import require_trust
 from ..store.folder import ResultsFolder, RunFolder
 from ..suite.loading import LoadedSuite
+from ..suite.model import Suite, VariantSpec, in_precision
 from .context import Context, RunOptions
+from .opening import task_of
 
 
 def find_devices(names: Sequence[str], folders: Sequence[Path], *, as_is: bool = False) -> tuple[DeviceState, ...]:
@@ -61,7 +62,7 @@ def begin(loaded: LoadedSuite, options: RunOptions, journey: Journey) -> tuple[C
     """Everything that can be refused before work begins is refused here. Raises InputError, StoreError."""
     suite, results = loaded.suite, ResultsFolder(options.output)
     devices = find_devices(options.hardware or suite.hardware, options.profile_folders, as_is=options.as_is)
-    task = _task(loaded)
+    task = task_of(loaded)
     _check_metrics(loaded, task)
     for reference in suite.code:
         require_trust(reference, options.trusted)
@@ -79,8 +80,8 @@ def begin(loaded: LoadedSuite, options: RunOptions, journey: Journey) -> tuple[C
             suite=suite.model_dump(mode="json", by_alias=True),
             suite_sha256=loaded.sha256,
             fingerprint=fingerprint(),
-            devices=devices,
-            variants=tuple(VariantState(name=v.name, baseline=v.baseline) for v in suite.variants),
+            devices=tuple(_taking(device, suite.precisions) for device in devices),
+            variants=_variants(suite),
         )
         folder.save_suite(loaded.text)
         folder.save(record)
@@ -99,6 +100,29 @@ def begin(loaded: LoadedSuite, options: RunOptions, journey: Journey) -> tuple[C
     return context, record
 
 
+def _variants(suite: Suite) -> tuple[VariantState, ...]:
+    """All variants as they are, then all of them in each other precision."""
+    return tuple(
+        VariantState(
+            name=in_precision(variant.name, precision),
+            baseline=variant.baseline and precision == "fp32",
+            of=variant.name,
+            precision=precision,
+        )
+        for precision in suite.precisions
+        for variant in suite.variants
+    )
+
+
+def _taking(device: DeviceState, precisions: Sequence[str]) -> DeviceState:
+    """A device of fp16 or int8 takes the files of that precision, where there are any; PyTorch the modules alone."""
+    named = device.profile.precision
+    taken: tuple[str, ...] = (named,) if named in ("fp16", "int8") and named in precisions else ()
+    if len(precisions) > 1 and device.availability.available and needs_module(device.profile):
+        taken = ("fp32",)
+    return device.model_copy(update={"precisions": taken})
+
+
 def _require_same_devices(record: RunRecord, devices: Sequence[DeviceState]) -> None:
     """A resumed run goes on with the devices, and their profiles, that it was begun with."""
     before, now = ([device.profile for device in some] for some in (record.devices, devices))
@@ -110,25 +134,25 @@ def _require_same_devices(record: RunRecord, devices: Sequence[DeviceState]) -> 
         )
 
 
-def _task(loaded: LoadedSuite) -> Task | None:
-    spec = loaded.suite.evaluate
-    if spec is None:
-        return None
-    named = getattr(spec, "tokenizer", None)
-    return make_task(spec, loaded.path(named) if named else transformers_folder(loaded))
-
-
 def _check_metrics(loaded: LoadedSuite, task: Task | None) -> None:
     """A gate on a metric that is not measured could never pass: said before anything is run."""
-    suite = loaded.suite
     known = task.metrics if task is not None else ()
-    for variant in suite.variants:
-        for metric in suite.gate_of(variant).max_drop:
+    for variant in loaded.suite.variants:
+        for who, metric in _named_metrics(loaded.suite, variant):
             if metric not in known:
                 raise InputError(
-                    f"The gate of {variant.name} asks for the metric {metric!r}",
+                    f"The {who} of {variant.name} asks for the metric {metric!r}",
                     f"measured are: {', '.join(known) or 'none, since the suite has no key evaluate'}",
                 )
+
+
+def _named_metrics(suite: Suite, variant: VariantSpec) -> Iterator[tuple[str, str]]:
+    """What a variant's gate, the floor of its schedule and its expectation name, and which of them does."""
+    yield from (("gate", metric) for metric in suite.gate_of(variant).max_drop)
+    if variant.prune is not None:
+        yield from (("schedule's floor", metric) for metric in variant.prune.schedule.floor)
+    if variant.expect is not None and isinstance(variant.expect.max_drop, dict):
+        yield from (("expectation", metric) for metric in variant.expect.max_drop)
 
 
 def _resumed(loaded: LoadedSuite, results: ResultsFolder, journey: Journey) -> tuple[RunFolder, RunRecord]:

@@ -26,11 +26,17 @@ def cautions(
 ) -> tuple[str, ...]:
     """The cautions of one comparison, in words."""
     return (
+        *(line for one in (baseline, candidate) for line in _provenance(one)),
         *_precision(baseline, candidate),
         *(line for one in (baseline, candidate) for line in _lower(one, profile)),
         *_denormals(baseline, candidate),
         *(line for one in (baseline, candidate) for line in _warmup(one.variant, warmups)),
     )
+
+
+def _provenance(artifact: Artifact) -> Iterator[str]:
+    if artifact.provenance_fault:
+        yield f"what the file of {artifact.variant} says of its making is not believed: {artifact.provenance_fault}"
 
 
 def _precision(baseline: Artifact, candidate: Artifact) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import cycle
 
 from ..gate.deciding import decide_quality, decide_speed, worst
 from ..records.comparison import Comparison, GateVerdict
@@ -17,9 +18,10 @@ _OF_OUTCOME = {"pass": 0, "fail": 1, "inconclusive": 3, "invalid": 4}
 
 def conclude(record: RunRecord, suite: Suite) -> RunRecord:
     """The record with its verdicts, outcome and exit code. The same record always gives the same ones."""
+    # In each precision the variants have the suite's order.
     verdicts = tuple(
         verdict
-        for spec, state in zip(suite.variants, record.variants, strict=True)
+        for spec, state in zip(cycle(suite.variants), record.variants, strict=False)
         if not spec.baseline
         for verdict in _verdicts(suite, suite.gate_of(spec), record, state)
     )
@@ -38,6 +40,8 @@ def _verdicts(suite: Suite, gate: GateSpec, record: RunRecord, state: VariantSta
         return
     for device in record.devices:
         hardware = device.profile.name
+        if state not in record.states_on(hardware):
+            continue  # it is not meant for a device of another precision
         if not device.availability.available:
             if device.explicit:
                 yield from _invalid(gate, state.name, hardware, device.availability.reason)
@@ -50,7 +54,8 @@ def _verdicts(suite: Suite, gate: GateSpec, record: RunRecord, state: VariantSta
                 yield from _invalid(gate, state.name, hardware, scored.failure)
                 continue
             comparisons = [_comparison(record, state.name, hardware, w.name) for w in suite.workloads]
-            yield from _measured(gate, comparisons, _quality(record, comparisons, state.name, hardware))
+            quality = _quality(record, comparisons, state.name, hardware)
+            yield from _measured(gate, comparisons, quality, record.baseline_on(hardware))
 
 
 def _invalid(gate: GateSpec, variant: str, hardware: str, reason: str) -> Iterator[GateVerdict]:
@@ -69,12 +74,20 @@ def _invalid(gate: GateSpec, variant: str, hardware: str, reason: str) -> Iterat
         )
 
 
-def _measured(gate: GateSpec, comparisons: Sequence[Comparison], quality: QualityResult) -> Iterator[GateVerdict]:
+def _measured(
+    gate: GateSpec, comparisons: Sequence[Comparison], quality: QualityResult, baseline: str
+) -> Iterator[GateVerdict]:
+    """The first comparison of a variant is the one in its own precision: that is what pruning is answerable for."""
     for comparison in comparisons:
         verdict = decide_speed(gate, comparison)
         if verdict is not None:
-            yield verdict
+            yield verdict if comparison.baseline == baseline else _against(verdict, comparison.baseline)
     yield from decide_quality(gate, quality)
+
+
+def _against(verdict: GateVerdict, baseline: str) -> GateVerdict:
+    """Says which baseline it was, where it is not the one that all others are compared with."""
+    return verdict.model_copy(update={"reason": f"against {baseline}: {verdict.reason}"})
 
 
 def _comparison(record: RunRecord, variant: str, hardware: str, workload: str) -> Comparison:
@@ -82,7 +95,7 @@ def _comparison(record: RunRecord, variant: str, hardware: str, workload: str) -
     group = record.group(hardware, workload)
     found = next((c for c in group.comparisons if c.candidate == variant), None) if group else None
     return found or Comparison(
-        baseline=record.baseline,
+        baseline=record.baseline_on(hardware),
         candidate=variant,
         hardware=hardware,
         workload=workload,

@@ -6,12 +6,14 @@ import os
 from collections.abc import Mapping
 
 from ..analysis.estimating import aa_label
+from ..analysis.pairing import Pairing
 from ..machine.available import available_memory_mib
 from ..machine.emulator import untimed
 from ..plugins import runner_class
 from ..records.artifact import Artifact
+from ..records.measurement import WarmUp
 from ..records.profile import HardwareProfile
-from ..records.run_record import GroupState
+from ..records.run_record import GroupState, RunRecord, pair_key
 from ..suite.model import WorkloadSpec
 from .cautioning import cautions
 from .context import Context
@@ -21,20 +23,23 @@ from .proving import Proof, ideal_speedup, largest_difference, prove_all
 
 def proven_group(
     context: Context,
-    baseline: str,
+    pairing: Pairing,
     artifacts: Mapping[str, Artifact],
     profile: HardwareProfile,
     workload: WorkloadSpec,
     fed: Feeding,
 ) -> GroupState:
     """Prove all variants and begin the group with what was found."""
-    proofs, failures = prove_all(context, artifacts, baseline, profile, fed)
-    base = proofs.get(baseline)
-    candidates = {} if base is None else {n: p for n, p in proofs.items() if n != baseline}
-    ideals = {n: ideal_speedup(base, p) for n, p in candidates.items() if base is not None}
-    differences = {n: largest_difference(base.outputs, p.outputs) for n, p in candidates.items() if base is not None}
-    if base is not None:
-        proofs = {**proofs, aa_label(baseline): base}
+    proofs, failures = prove_all(context, artifacts, pairing.baseline, profile, fed)
+    base = proofs.get(pairing.baseline)
+    pairs = _proven_pairs(pairing, proofs)
+    alike = {key: pair for key, pair in pairs.items() if pairing.same_precision(*pair)}
+    ideals = {key: ideal_speedup(proofs[one], proofs[other]) for key, (one, other) in alike.items()}
+    differences = {
+        key: largest_difference(proofs[one].outputs, proofs[other].outputs) for key, (one, other) in pairs.items()
+    }
+    copies = {aa_label(name): proofs[name] for name in pairing.controls.values() if name in proofs}
+    proofs = {**proofs, **copies}
     warmups = {name: proof.warmup for name, proof in proofs.items() if proof.warmup is not None}
     return GroupState(
         hardware=profile.name,
@@ -50,6 +55,7 @@ def proven_group(
         ideal_notes={name: note for name, (_, note) in ideals.items() if note},
         output_differences={name: value for name, value in differences.items() if value is not None},
         parities={n: proof.parity for n, proof in proofs.items() if n in artifacts and proof.parity is not None},
+        optimised={n: p.optimised for n, p in proofs.items() if n in artifacts and p.optimised is not None},
         placements={name: proof.time_share for name, proof in proofs.items()},
         load=load_of(workload, fed.batch),
         input_sets=len(fed.sets),
@@ -62,8 +68,53 @@ def proven_group(
         cold_starts={name: proof.cold_start for name, proof in proofs.items() if proof.cold_start is not None},
         operators={name: proofs[name].operators for name in artifacts if name in proofs and proofs[name].operators},
         notes={name: proofs[name].notes for name in artifacts if name in proofs and proofs[name].notes},
-        cautions={n: cautions(profile, artifacts[baseline], artifacts[n], warmups) for n in candidates},
+        cautions=_cautions(profile, pairs, artifacts, warmups),
     )
+
+
+def _proven_pairs(pairing: Pairing, proofs: Mapping[str, Proof]) -> dict[str, tuple[str, str]]:
+    """The pairs of which both are proven, by the key under which a group keeps what belongs to them."""
+    return {
+        candidate if pairing.is_first(baseline, candidate) else pair_key(baseline, candidate): (baseline, candidate)
+        for baseline, candidate in pairing.pairs
+        if baseline in proofs and candidate in proofs
+    }
+
+
+def _cautions(
+    profile: HardwareProfile,
+    pairs: Mapping[str, tuple[str, str]],
+    artifacts: Mapping[str, Artifact],
+    warmups: Mapping[str, WarmUp],
+) -> dict[str, tuple[str, ...]]:
+    """By the pair's key; of a candidate's second comparison, what was not told of its first."""
+    found = {key: cautions(profile, artifacts[one], artifacts[two], warmups) for key, (one, two) in pairs.items()}
+    told = {key: found.get(candidate, ()) if key != candidate else () for key, (_, candidate) in pairs.items()}
+    return {key: tuple(line for line in lines if line not in told[key]) for key, lines in found.items()}
+
+
+def hopeless_group(
+    record: RunRecord, pairing: Pairing, profile: HardwareProfile, workload: WorkloadSpec, fed: Feeding
+) -> GroupState:
+    """A group whose baseline could not be made in the device's precision: nothing there can be compared."""
+    return GroupState(
+        hardware=profile.name,
+        workload=workload.name,
+        batch=fed.batch,
+        inputs=fed.lines,
+        inputs_sha256=fed.sha256,
+        failures=unmade(record, pairing),
+        stopped="failed",
+    )
+
+
+def unmade(record: RunRecord, pairing: Pairing) -> dict[str, str]:
+    """Why baselines of a precision could not be made, by name: what is compared with them is invalid."""
+    return {
+        state.name: state.failure or "it was not made"
+        for state in record.variants
+        if state.name in pairing.controls.values() and state.artifact is None
+    }
 
 
 def _fit(context: Context, proofs: Mapping[str, Proof], profile: HardwareProfile) -> bool:

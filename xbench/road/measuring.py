@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..analysis.comparing import all_estimates, analyse
 from ..analysis.estimating import aa_label
+from ..analysis.pairing import Pairing, pairing_of
 from ..errors import InvalidError, XbenchError
 from ..machine.turns import alone_on_the_machine
 from ..measure.inspection import write_inputs
@@ -24,7 +25,7 @@ from ..stats.stopping import enough
 from ..suite.model import WorkloadSpec
 from .context import Context
 from .feeding import Feeding, feeding, load_of
-from .grouping import proven_group
+from .grouping import hopeless_group, proven_group, unmade
 from .sealing import require_unchanged
 from .shaping import shaped
 
@@ -65,21 +66,23 @@ def _measure_group(
     workload: WorkloadSpec,
     fed: Feeding,
 ) -> RunRecord:
-    artifacts = {v.name: v.artifact for v in record.variants if v.artifact is not None}
+    pairing = pairing_of(record, profile.name)
+    made = {state.name: state.artifact for state in record.states_on(profile.name)}
+    artifacts = {name: artifact for name, artifact in made.items() if artifact is not None}
     suite = context.loaded.suite
     group = record.group(profile.name, workload.name)
     if group is None:
-        for line in fed.lines:
-            context.journey.note(f"input {line}")
-        group = proven_group(context, record.baseline, artifacts, profile, workload, fed)
+        group = _begun(context, record, pairing, artifacts, profile, workload, fed)
         record = _saved(context, record, group)
     elif group.inputs_sha256 != fed.sha256:
         raise InvalidError(
             f"The inputs of {group.workload} are not the ones that the run was begun with",
             remedy="leave out --resume to begin anew",
         )
+    if pairing.baseline not in artifacts:
+        return _saved(context, record, analyse(group, (), pairing, suite.measure.margin, suite.measure.seed))
     if group.untimed:
-        return _saved(context, record, _untimed(context, record, group, artifacts))
+        return _saved(context, record, _untimed(context, group, pairing, artifacts))
     with tempfile.TemporaryDirectory(prefix="xbench-") as folder:
         inputs = Path(folder) / "inputs.npz"
         write_inputs(inputs, fed.sets)
@@ -92,15 +95,32 @@ def _measure_group(
             resident=group.schedule == "interleaved",
             load=group.load,
         )
-        return _add_sets(context, record, index, group, artifacts, plan)
+        return _add_sets(context, record, index, group, pairing, artifacts, plan)
 
 
-def _untimed(context: Context, record: RunRecord, group: GroupState, artifacts: Mapping[str, Artifact]) -> GroupState:
+def _begun(
+    context: Context,
+    record: RunRecord,
+    pairing: Pairing,
+    artifacts: Mapping[str, Artifact],
+    profile: HardwareProfile,
+    workload: WorkloadSpec,
+    fed: Feeding,
+) -> GroupState:
+    """A new group, before anything is timed."""
+    for line in fed.lines:
+        context.journey.note(f"input {line}")
+    if pairing.baseline not in artifacts:
+        return hopeless_group(record, pairing, profile, workload, fed)
+    group = proven_group(context, pairing, artifacts, profile, workload, fed)
+    return group.model_copy(update={"failures": {**unmade(record, pairing), **group.failures}})
+
+
+def _untimed(context: Context, group: GroupState, pairing: Pairing, artifacts: Mapping[str, Artifact]) -> GroupState:
     """Nothing to time: what was proven is all that is said here."""
     measure = context.loaded.suite.measure
-    candidates = [name for name in artifacts if name != record.baseline]
     group = _sealed(group, artifacts).model_copy(update={"stopped": "untimed"})
-    return analyse(group, (), record.baseline, candidates, measure.margin, measure.seed)
+    return analyse(group, (), pairing, measure.margin, measure.seed)
 
 
 def _add_sets(
@@ -108,30 +128,29 @@ def _add_sets(
     record: RunRecord,
     index: int,
     group: GroupState,
+    pairing: Pairing,
     artifacts: Mapping[str, Artifact],
     plan: MeasurePlan,
 ) -> RunRecord:
     """Add process sets until the group is precise enough or its budget is over; save after each."""
     measure = context.loaded.suite.measure
-    baseline = record.baseline
-    candidates = [variant.name for variant in record.variants if variant.artifact and not variant.baseline]
     sets = context.folder.sets(index)
     for one in sets:  # a run may have ended after its set was saved and before its record was
         group = group.model_copy(update={"failures": {**one.failures, **group.failures}})
     context.journey.begin(STAGE, f"{plan.profile.name}, {group.workload}")
     while True:
-        stopped = _stop(group, sets, baseline, candidates, context)
+        stopped = _stop(group, sets, pairing, context)
         if stopped:
             group = _sealed(group, artifacts)
         group = group.model_copy(
             update={"sets": len(sets), "seconds": sum(one.seconds for one in sets), "stopped": stopped}
         )
-        group = analyse(group, sets, baseline, candidates, measure.margin, measure.seed)
+        group = analyse(group, sets, pairing, measure.margin, measure.seed)
         record = _saved(context, record, group)
         if stopped:
             context.journey.end()
             return record
-        entries = _entries(baseline, candidates, artifacts, group, plan.profile)
+        entries = _entries(pairing, artifacts, group, plan.profile)
         spent = sum(one.seconds for one in sets)
         with alone_on_the_machine():
             one = measure_set(
@@ -150,18 +169,15 @@ def _add_sets(
 
 
 def _entries(
-    baseline: str,
-    candidates: Sequence[str],
-    artifacts: Mapping[str, Artifact],
-    group: GroupState,
-    profile: HardwareProfile,
+    pairing: Pairing, artifacts: Mapping[str, Artifact], group: GroupState, profile: HardwareProfile
 ) -> list[Entry]:
-    """The baseline, its second copy (rule 3), and the candidates that have not failed."""
-    labels = {baseline: baseline, aa_label(baseline): baseline, **{name: name for name in candidates}}
+    """The baselines with their second copies (rule 3), and the candidates; none that has failed."""
+    labels = {label: name for name in pairing.controls.values() for label in (name, aa_label(name))}
+    labels |= {name: name for name in pairing.candidates}
     return [
         Entry(label, variant, model_file(artifacts[variant], profile), _warmup_calls(group, variant))
         for label, variant in labels.items()
-        if label not in group.failures
+        if label not in group.failures and variant not in group.failures
     ]
 
 
@@ -182,16 +198,17 @@ def _sealed(group: GroupState, artifacts: Mapping[str, Artifact]) -> GroupState:
     return group.model_copy(update={"failures": failures})
 
 
-def _stop(
-    group: GroupState, sets: Sequence[ProcessSet], baseline: str, candidates: Sequence[str], context: Context
-) -> str:
+def _stop(group: GroupState, sets: Sequence[ProcessSet], pairing: Pairing, context: Context) -> str:
     """Why measuring ends now: `failed`, `precision`, `budget`; empty while it goes on. Never significance."""
-    working = [name for name in candidates if name not in group.failures]
-    if baseline in group.failures or aa_label(baseline) in group.failures or (candidates and not working):
+    pairs = [(name, aa_label(name)) for name in pairing.controls.values()] + list(pairing.pairs)
+    working = [pair for pair in pairs if not group.failures.keys() & {*pair, aa_label(pair[0])}]
+    if (pairing.baseline, aa_label(pairing.baseline)) not in working or (
+        pairing.pairs and not set(working) & set(pairing.pairs)
+    ):
         return "failed"
     if len(sets) >= SETS_TO_STOP:
-        estimates = all_estimates(group, sets, baseline, working, context.loaded.suite.measure.seed)
-        if len(estimates) == len(working) + 1 and enough(estimates, context.precision):
+        estimates = all_estimates(group, sets, working, context.loaded.suite.measure.seed)
+        if len(estimates) == len(working) and enough(estimates, context.precision):
             return "precision"
     if not sets:
         return ""

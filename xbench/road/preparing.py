@@ -10,11 +10,12 @@ from ..artifacts.keeping import check_file
 from ..errors import InputError, InvalidError, XbenchError
 from ..measure.model_file import needs_module
 from ..onnxfile.signature import SAME_INPUTS, same_signature
-from ..protocols import Feeds
+from ..profiles.widths import width_multiple
 from ..records.artifact import Artifact
 from ..records.run_record import RunRecord, VariantState
 from ..suite.model import VariantSpec
 from .context import Context
+from .opening import open_workshop
 
 if TYPE_CHECKING:
     from ..prepare.workshop import Workshop
@@ -27,7 +28,8 @@ def prepare(context: Context, record: RunRecord) -> RunRecord:
     modules = _modules_wanted(record)
     if modules:
         _require_trusted_programs(context, record)
-    makers = _Makers(context, next(state.artifact for state in record.variants if state.baseline), modules)
+    baseline = next(state.artifact for state in record.variants if state.baseline)
+    makers = _Makers(context, baseline, modules, _width_multiple(record))
     suite = context.loaded.suite
     for spec in sorted(suite.variants, key=lambda spec: not spec.baseline):
         state = next(state for state in record.variants if state.name == spec.name)
@@ -41,7 +43,7 @@ def prepare(context: Context, record: RunRecord) -> RunRecord:
             if spec.baseline:
                 raise
             context.journey.note(f"{spec.name}: {error.reason}")
-            new = VariantState(name=spec.name, baseline=False, failure=error.reason, exit_code=error.exit_code)
+            new = state.model_copy(update={"artifact": None, "failure": error.reason, "exit_code": error.exit_code})
         states = tuple(new if one.name == spec.name else one for one in record.variants)
         record = record.model_copy(update={"variants": states})
         context.folder.save(record)
@@ -52,6 +54,11 @@ def prepare(context: Context, record: RunRecord) -> RunRecord:
 def _modules_wanted(record: RunRecord) -> bool:
     """Whether a device that is here runs the PyTorch modules themselves."""
     return any(device.availability.available and needs_module(device.profile) for device in record.devices)
+
+
+def _width_multiple(record: RunRecord) -> int:
+    """Which widths suit all devices that are here."""
+    return width_multiple(device.profile for device in record.devices if device.availability.available)
 
 
 def _require_trusted_programs(context: Context, record: RunRecord) -> None:
@@ -68,33 +75,28 @@ def _require_trusted_programs(context: Context, record: RunRecord) -> None:
 class _Makers:
     """Loads the dense model when the first variant needs it: finished ONNX files need no torch."""
 
-    def __init__(self, context: Context, baseline: Artifact | None, modules: bool) -> None:
+    def __init__(self, context: Context, baseline: Artifact | None, modules: bool, multiple: int) -> None:
         self._context = context
+        self._multiple = multiple
         self._baseline = baseline
         self._modules = modules
         self._workshop: Workshop | None = None
 
     def make(self, spec: VariantSpec) -> tuple[Artifact, float]:
-        from ..prepare.dense import load_dense
         from ..prepare.variant import make_variant
-        from ..prepare.workshop import Workshop
 
         context = self._context
         if self._workshop is None:
-            samples = _samples(context)
-            dense = load_dense(context.loaded, context.options.trusted, samples)
-            _require_same_source(self._baseline, dense.source_sha256)
-            self._workshop = Workshop(
-                dense=dense,
-                samples=samples or dense.example_feeds(),
+            self._workshop = open_workshop(
+                context.loaded,
+                context.task,
                 artifacts=context.results.artifacts,
-                reference=context.reference,
                 time_limit=context.time_limit,
-                base=context.loaded.base,
                 trusted=context.options.trusted,
-                calibration=context.calibration,
                 keep_modules=self._modules,
+                width_multiple=self._multiple,
             )
+            _require_same_source(self._baseline, self._workshop.dense.source_sha256)
         return make_variant(spec, self._workshop)
 
 
@@ -116,9 +118,9 @@ def _state(context: Context, spec: VariantSpec, state: VariantState, makers: _Ma
         return state.model_copy(update={"artifact": found})
     finished = _finished_file(context, spec)
     if finished is not None:
-        return VariantState(name=spec.name, baseline=spec.baseline, artifact=describe(finished, spec.name))
+        return state.model_copy(update={"artifact": describe(finished, spec.name)})
     artifact, seconds = makers.make(spec)
-    return VariantState(name=spec.name, baseline=spec.baseline, artifact=artifact, prune_seconds=seconds)
+    return state.model_copy(update={"artifact": artifact, "prune_seconds": seconds})
 
 
 def _finished_file(context: Context, spec: VariantSpec) -> Path | None:
@@ -130,15 +132,6 @@ def _finished_file(context: Context, spec: VariantSpec) -> Path | None:
 def artifact_path(context: Context, spec: VariantSpec, artifact: Artifact) -> Path:
     """Where an artifact of a stored run lies now: records hold no absolute path."""
     return _finished_file(context, spec) or (context.results.artifacts / artifact.path).resolve()
-
-
-def _samples(context: Context) -> list[Feeds]:
-    """Two batches of real inputs, of different sizes, so that open axes are tried as such."""
-    if context.task is None:
-        return []
-    names = context.task.sample_inputs
-    first = next(iter(context.task.feeds(names)))
-    return [first, {name: array[:1] for name, array in first.items()}]
 
 
 def _require_same_signature(artifact: Artifact | None, record: RunRecord, spec: VariantSpec) -> None:

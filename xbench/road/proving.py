@@ -11,21 +11,20 @@ import numpy as np
 
 from ..artifacts.parity import comparable, parity, require_finite, require_parity
 from ..artifacts.precision import lower_precision, require_held
-from ..errors import InputError, XbenchError
+from ..errors import XbenchError
 from ..machine.turns import alone_on_the_machine
 from ..measure.inspection import LoadedModel, check_placement, loaded
 from ..measure.model_file import model_file
-from ..onnxfile.compute import graph_cost
-from ..onnxfile.inference import infer_shapes
-from ..onnxfile.opening import open_model
 from ..plugins import runner_class
 from ..protocols import Outputs, ProfileReport
 from ..records.artifact import Artifact, Parity
+from ..records.audit import OptimisedAudit
 from ..records.compute import ComputeCost
 from ..records.measurement import ColdStart, OperatorTime, WarmUp
 from ..records.profile import HardwareProfile
 from .cautioning import require_something
 from .context import Context
+from .costing import cost_of
 from .feeding import Feeding
 from .sealing import require_unchanged
 
@@ -45,8 +44,8 @@ class Proof:
 
     `note` tells why there is no `cost`. `memory_mib` is the peak that its process held, all in all. `operators`
     are empty where their times cannot be told apart; `notes` are what else the profiled run proves. `parity` is
-    None where nothing is computed. Where the processor is emulated, `played` is the proof of it, and nothing is
-    told that rests on times.
+    None where nothing is computed, and so is `optimised`, what became of the file's zeros. Where the processor is
+    emulated, `played` is the proof of it, and nothing is told that rests on times.
     """
 
     outputs: Sequence[Outputs]
@@ -60,14 +59,15 @@ class Proof:
     memory_mib: float = 0.0
     operators: tuple[OperatorTime, ...] = ()
     notes: tuple[str, ...] = ()
+    optimised: OptimisedAudit | None = None
 
 
 def prove(context: Context, artifact: Artifact, profile: HardwareProfile, feeding: Feeding) -> Proof:
     """Run a variant on the reference and on the device with all inputs that will be timed, apart from that.
 
     Raises InvalidError for a file that is not the one that was described, another precision than the profile
-    names, NaN or infinity, outputs that differ from the reference beyond the precision's tolerance, and a
-    placement below the profile's threshold.
+    names, NaN or infinity, outputs that differ from the reference beyond the precision's tolerance, a placement
+    below the profile's threshold, and zeros that are lost in the graph that the runtime made of the file.
     """
     require_unchanged(artifact)
     path = Path(artifact.path)
@@ -79,7 +79,11 @@ def prove(context: Context, artifact: Artifact, profile: HardwareProfile, feedin
         with loaded(path, artifact.variant, context.reference, context.time_limit) as model:
             references = model.infer(feeding.sets)
             _all_finite(references, artifact.variant)
-            cost, note = _cost(artifact, feeding, model)
+            cost, note = cost_of(
+                artifact,
+                feeding.sets[0],
+                lambda: model.profile(feeding.sets[0], optimised=False).output_shapes,
+            )
     if profile.emulation is not None:
         return _emulated(context, artifact, profile, feeding, references, cost, note)
     with loaded(model_file(artifact, profile), artifact.variant, profile, context.time_limit) as model:
@@ -89,6 +93,7 @@ def prove(context: Context, artifact: Artifact, profile: HardwareProfile, feedin
         memory = model.memory()
         shares, report = _placed(model, feeding, profile)
         cold = model.cold_start()
+        optimised = None if references is None else model.optimised()
     if not warmup.settled or warmup.calls > _SHORT_WARMUP:
         warmup = _again(context, artifact, profile, feeding, warmup)
     return Proof(
@@ -102,6 +107,7 @@ def prove(context: Context, artifact: Artifact, profile: HardwareProfile, feedin
         memory_mib=memory.before_model_mib + memory.peak_mib,
         operators=report.operators,
         notes=report.notes,
+        optimised=optimised,
     )
 
 
@@ -129,7 +135,15 @@ def _emulated(
         result = _held_against(references, found, artifact, profile)
         model.profile(feeding.sets[0], optimised=True)  # proves the precision; its times are nobody's
         check_placement(model.placement, {}, profile)
-        return Proof(outputs=found, cost=cost, note=note, parity=result, time_share={}, played=model.played)
+        return Proof(
+            outputs=found,
+            cost=cost,
+            note=note,
+            parity=result,
+            time_share={},
+            played=model.played,
+            optimised=None if references is None else model.optimised(),
+        )
 
 
 def _held_against(
@@ -166,23 +180,6 @@ def _placed(model: LoadedModel, feeding: Feeding, profile: HardwareProfile) -> t
     with alone_on_the_machine():
         report = model.profile(feeding.sets[0], optimised=True)
     return check_placement(model.placement, report.provider_ns, profile).time_share, report
-
-
-def _cost(artifact: Artifact, feeding: Feeding, model: LoadedModel) -> tuple[ComputeCost | None, str]:
-    """Multiply-accumulates at the shapes that are fed; where they cannot be worked out, at those of a real run."""
-    graph = open_model(Path(artifact.path))
-    try:
-        shapes = dict(infer_shapes(graph, feeding.shapes))
-    except InputError as error:
-        return None, error.reason
-    cost = graph_cost(graph, shapes)
-    if cost.uncounted:
-        seen = model.profile(feeding.sets[0], optimised=False).output_shapes
-        for index, node in enumerate(graph.graph.node):
-            found = seen.get(node.name or f"{node.op_type}_{index}", [])
-            shapes |= {name: tuple(s) for name, s in zip(node.output, found, strict=False) if name}
-        cost = graph_cost(graph, shapes)
-    return cost, ""
 
 
 def ideal_speedup(baseline: Proof, candidate: Proof) -> tuple[float | None, str]:

@@ -31,9 +31,10 @@ def _score_device(
     context: Context, record: RunRecord, number: int, profile: HardwareProfile, task: Task
 ) -> RunRecord:
     baseline: ExampleScores | None = None
-    ordered = sorted(enumerate(record.variants), key=lambda item: not item[1].baseline)
+    base, taken = record.baseline_on(profile.name), record.states_on(profile.name)
+    ordered = sorted(enumerate(record.variants), key=lambda item: item[1].name != base)
     for index, state in ordered:
-        if state.artifact is None:
+        if state.artifact is None or state not in taken:
             continue
         context.journey.begin(STAGE, f"{state.name} on {profile.name}")
         try:
@@ -41,8 +42,8 @@ def _score_device(
             if scores is None:
                 scores = _evaluated(context, state.artifact, task, profile)
                 context.folder.save_scores(index, number, scores)
-            result = _result(scores, baseline, state.baseline, context.loaded.suite.measure.seed)
-            baseline = scores if state.baseline else baseline
+            result = _result(scores, baseline, state.name == base, context.loaded.suite.measure.seed)
+            baseline = scores if state.name == base else baseline
         except XbenchError as error:
             context.journey.note(f"{state.name} on {profile.name}: {error.reason}")
             result = QualityResult(variant=state.name, hardware=profile.name, failure=error.reason)

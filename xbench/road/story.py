@@ -10,6 +10,7 @@ from ..suite.loading import LoadedSuite
 from .beginning import begin
 from .concluding import conclude
 from .context import Context, RunOptions
+from .converting import convert
 from .measuring import STAGE as MEASURE
 from .measuring import measure
 from .preparing import STAGE as PREPARE
@@ -33,6 +34,7 @@ def travel(loaded: LoadedSuite, options: RunOptions, journey: Journey) -> tuple[
         _announce(context, record)
         try:
             record = prepare(context, record)
+            record = convert(context, record)
             record = measure(context, record)
             record = score(context, record)
         except XbenchError as error:

@@ -5,9 +5,9 @@ Nothing here reaches the network, unpickles code, or imports torch before it is 
 
 from __future__ import annotations
 
-from .checkpoint import load_checkpoint
+from .checkpoint import load_checkpoint, read_checkpoint
 from .factory import load_factory
 from .packages import package_dir
 from .transformers_dir import load_transformers
 
-__all__ = ["load_checkpoint", "load_factory", "load_transformers", "package_dir"]
+__all__ = ["load_checkpoint", "load_factory", "load_transformers", "package_dir", "read_checkpoint"]

@@ -22,11 +22,19 @@ def load_checkpoint(module: torch.nn.Module, path: Path) -> None:
     Raises InputError where the file is missing, unsafe or damaged, and where its keys or shapes
     are not those of the module; the module is then unchanged.
     """
-    if not path.is_file():
-        raise InputError("The checkpoint is not there", str(path), "check the path")
-    state = _safetensors(path) if path.suffix == ".safetensors" else _torch_file(path)
+    state = read_checkpoint(path)
     _require_fit(module, state, path)
     module.load_state_dict(state, strict=True)
+
+
+def read_checkpoint(path: Path) -> dict[str, torch.Tensor]:
+    """The tensors in a file by name, on the CPU and as they were stored; nothing in the file is run.
+
+    Raises InputError where the file is missing, unsafe or damaged, or holds anything but tensors.
+    """
+    if not path.is_file():
+        raise InputError("The checkpoint is not there", str(path), "check the path")
+    return _safetensors(path) if path.suffix == ".safetensors" else _torch_file(path)
 
 
 def _safetensors(path: Path) -> dict[str, torch.Tensor]:

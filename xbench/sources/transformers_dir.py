@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError, UnavailableError
+from .decoders import FEATURES, WITH_PAST, with_flat_past
 from .quiet import hushed, one_line, stay_offline
 
 if TYPE_CHECKING:
@@ -20,8 +21,11 @@ WEIGHT_FILES = (
 )
 
 
-def load_transformers(directory: Path) -> torch.nn.Module:
-    """The bare model (without a task's head) in `directory`, in eval mode, in float32, on the CPU.
+def load_transformers(directory: Path, task: str = FEATURES) -> torch.nn.Module:
+    """The model in `directory`, in eval mode, in float32, on the CPU.
+
+    For the task feature-extraction it is the bare model, without a head; for text-generation the causal decoder
+    with its head; for text-generation-with-past one that takes its past as `with_flat_past` says.
 
     Only files in the directory are read; code that lies beside the weights is not run.
     Raises InputError where config.json or the weights are missing, unreadable or incomplete (what is
@@ -29,7 +33,7 @@ def load_transformers(directory: Path) -> torch.nn.Module:
     """
     _require_files(directory)
     stay_offline()
-    auto_model = _auto_model()
+    auto_model = _auto_model(task)
     try:
         with hushed():
             model, info = auto_model.from_pretrained(
@@ -54,18 +58,22 @@ def load_transformers(directory: Path) -> torch.nn.Module:
         ) from error
     _require_complete(directory, info["missing_keys"])
     module: torch.nn.Module = model.eval()
+    if task == WITH_PAST:
+        return with_flat_past(module)
+    if getattr(model.config, "use_cache", False):
+        model.config.use_cache = False  # nothing goes on from there: a past among the outputs would be lost work
     return module
 
 
-def _auto_model() -> Any:
+def _auto_model(task: str) -> Any:
     try:
         with hushed():
-            from transformers import AutoModel
+            from transformers import AutoModel, AutoModelForCausalLM
     except ImportError as error:
         raise UnavailableError(
             "Transformers models cannot be loaded", one_line(error), "pip install 'xbench[torch,optimum]'"
         ) from error
-    return AutoModel
+    return AutoModel if task == FEATURES else AutoModelForCausalLM
 
 
 def _require_files(directory: Path) -> None:

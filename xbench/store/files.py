@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import zipfile
@@ -13,7 +14,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from ..errors import StoreError
+from ..errors import StoreError, XbenchError
 
 # What `numpy.load` and `zipfile` raise for files with flipped bits, cut off, or made by somebody else.
 _DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
@@ -21,15 +22,38 @@ _DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, zip
 
 @contextlib.contextmanager
 def storing(path: Path) -> Iterator[None]:
-    """Turn the system's errors about a results path into one that says what to do."""
+    """Turn the system's errors about a results path into one that says what to do.
+
+    A full disk is told as such where a library has made another error of it.
+    """
     try:
         yield
     except OSError as error:
-        raise StoreError(
-            f"Results cannot be written to {path}",
-            error.strerror or str(error),
-            "choose a folder that can be written, with room, by --output DIR",
-        ) from error
+        raise _not_written(path, error) from error
+    except StoreError:
+        raise
+    except XbenchError as error:
+        full = _full_disk(error)
+        if full is None:
+            raise
+        raise _not_written(path, full) from error
+
+
+def _not_written(path: Path, error: OSError) -> StoreError:
+    return StoreError(
+        f"Results cannot be written to {path}",
+        error.strerror or str(error),
+        "choose a folder that can be written, with room, by --output DIR",
+    )
+
+
+def _full_disk(error: BaseException | None) -> OSError | None:
+    """The system's error of a full disk or quota that an error was made of; None where there is none."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
 
 
 @contextlib.contextmanager

@@ -46,9 +46,15 @@ class ModelSpec(Record):
     )
     onnx: str | None = Field(default=None, description="A finished ONNX file; then nothing can be pruned.")
     exporter: str | None = Field(
-        default=None, description="Exporter plug-in: `optimum` for Transformers folders, else `dynamo`."
+        default=None, description="Exporter plug-in; none: `optimum` for Transformers folders, else `dynamo`."
     )
     opset: int | None = Field(default=None, ge=13, le=26, description="ONNX opset; none: the exporter's own.")
+    task: Literal["feature-extraction", "text-generation", "text-generation-with-past"] | None = Field(
+        default=None,
+        description="What a Transformers folder is exported for; none: text-generation-with-past for a decoder that "
+        "was saved with its head, else feature-extraction.",
+    )
+    slim: bool = Field(default=False, description="Let onnxslim simplify each exported file.")
     inputs: dict[str, InputSpec] = Field(
         default={}, description="Inputs of a factory's module, by the names of forward's parameters."
     )
@@ -66,8 +72,10 @@ class ModelSpec(Record):
             raise ValueError("a factory needs inputs: the shape and dtype of each of the module's inputs")
         if self.inputs and not self.factory:
             raise ValueError("inputs go with factory")
-        if self.onnx and (self.exporter or self.opset):
-            raise ValueError("a finished ONNX file is not exported: leave out exporter and opset")
+        if self.task and not self.transformers:
+            raise ValueError("task goes with transformers")
+        if self.onnx and (self.exporter or self.opset or self.slim):
+            raise ValueError("a finished ONNX file is not exported: leave out exporter, opset and slim")
         return self
 
 
@@ -75,7 +83,11 @@ class GateSpec(Record):
     """What a pruned variant must hold to ship. An empty gate asks for nothing."""
 
     min_speedup: float | None = Field(
-        default=None, gt=0, le=1000, description="Least measured speedup over the baseline, such as 1.2."
+        default=None,
+        gt=0,
+        le=1000,
+        description="Least measured speedup over the baseline, such as 1.2; below fp32 it is the one over dense in "
+        "the same precision.",
     )
     max_drop: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(
         default={}, description="Largest drop of a metric against the baseline, by metric, in its own units."
@@ -127,7 +139,9 @@ class WorkloadSpec(Record):
 
     name: Name = Field(description="How the workload is called in tables.")
     batch: Size | None = Field(default=None, description="Size of the batch axis; none: what the file fixes, else 1.")
-    axes: dict[str, Size] = Field(default={}, description="Sizes of other dynamic axes, by their names.")
+    axes: dict[str, Annotated[int, Field(ge=0, le=1_000_000)]] = Field(
+        default={}, description="Sizes of other dynamic axes, by their names; 0 is for a decoder's past alone."
+    )
     shapes: dict[str, tuple[Annotated[int, Field(ge=0)], ...]] = Field(
         default={}, description="Whole shapes, by the names of inputs; they win over batch and axes."
     )
@@ -229,6 +243,11 @@ class MeasureSpec(Record):
     seed: int = Field(default=0, ge=0, description="Seed of the order of blocks, of inputs, and of the bootstrap.")
 
 
+def in_precision(variant: str, precision: str) -> str:
+    """What a variant is called in a precision: its own name in fp32."""
+    return variant if precision == "fp32" else f"{variant}@{precision}"
+
+
 class Suite(Record):
     """A whole suite."""
 
@@ -282,8 +301,25 @@ class Suite(Record):
     def _clear_baseline(self) -> Suite:
         if self.baseline.gate is not None:
             raise ValueError("the baseline has no gate: gates say what the others must hold against it")
+        if self.baseline.expect is not None:
+            raise ValueError("nothing is expected of the baseline: the others are compared with it")
         if any(variant.name == self.baseline.name + AA_SUFFIX for variant in self.variants):
             raise ValueError(f"{self.baseline.name + AA_SUFFIX!r} is the name of the baseline's own second copy")
+        return self
+
+    @model_validator(mode="after")
+    def _clear_precisions(self) -> Suite:
+        if self.precisions[0] != "fp32" or len(set(self.precisions)) < len(self.precisions):
+            raise ValueError(
+                "precisions begin with fp32, which the others are made from, and name each one once; "
+                f"here: {', '.join(self.precisions)}"
+            )
+        names = {variant.name for variant in self.variants}
+        for variant in self.variants:
+            for precision in self.precisions[1:]:
+                made = in_precision(variant.name, precision)
+                if {made, made + AA_SUFFIX} & names:
+                    raise ValueError(f"{made!r} is what {variant.name} is called in {precision}: choose another name")
         return self
 
     @property
