@@ -134,3 +134,16 @@ class PackedAttention(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         q, k, v = self.wqkv(x).chunk(3, -1)
         return self.out(torch.softmax(self.rotary(q) @ self.rotary(k).transpose(-1, -2), -1) @ v)
+
+
+class Detached(nn.Module):
+    """Its first two layers end in a detached tensor: nothing that autograd can follow leads to the output."""
+
+    def __init__(self):
+        super().__init__()
+        self.before, self.cut = nn.Linear(8, 16), nn.Linear(16, 8)
+        self.hidden, self.out = nn.Linear(8, 16), nn.Linear(16, 4)
+
+    def forward(self, x):
+        cut = self.cut(torch.relu(self.before(x))).detach()
+        return self.out(torch.relu(self.hidden(cut)))

@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch_pruning as tp
 from nets import randomised
-from structured_nets import Residuals
+from structured_nets import Detached, Residuals
 from torch import nn
 
 from xbench.errors import InputError
@@ -137,3 +137,12 @@ def test_types_hold_for_units_too(image):
     assert pruned.first.out_channels == 8
     with pytest.raises(InputError, match="no Linear layer that feeds another one"):
         prune(randomised(Chain()), structured(neurons=0.5, types=("Conv2d",)), Material(image))
+
+
+def test_layers_that_the_trace_does_not_meet_are_named():
+    net = randomised(Detached())
+    material = Material({"x": torch.rand(2, 8)})
+    _, report = prune(net, StructuredRecipe(method="structured", neurons=0.5), material)
+    assert any("left alone: before, cut (no output depends on them" in note for note in report.notes)
+    with pytest.raises(InputError, match="no output depends on them"):
+        prune(net, StructuredRecipe(method="structured", neurons=0.5, include=("before",)), material)

@@ -98,7 +98,7 @@ class Planner:
             self.notes.append(f"only feed-forward layers that are known by their structure: {self._beyond}")
             groups: Iterable[Group] = feed_forwards(self._module)
             return self._require(self._allowed(groups, self._rules.of_layers, direct=True), unit, layer)
-        groups = _groups(self._module, self.graph, nn.Linear)
+        groups = self._traced_groups(self.graph, nn.Linear)
         return self._require(self._allowed(groups, self._rules.of_neurons), unit, layer)
 
     def _channels(self) -> list[Candidate]:
@@ -106,8 +106,25 @@ class Planner:
         if self.graph is None:
             self.notes.append(self._beyond)
             return self._require([], unit, layer)
-        groups = _groups(self._module, self.graph, _ConvNd)
+        groups = self._traced_groups(self.graph, _ConvNd)
         return self._require(self._allowed(groups, self._rules.of_channels), unit, layer)
+
+    def _traced_groups(self, graph: ChannelGraph, kind: type[nn.Module]) -> Iterator[Group]:
+        """Each group once, by the first of its layers; layers that the trace has not met go to `notes`."""
+        seen: set[str] = set()
+        hidden: list[str] = []
+        for name, layer in self._module.named_modules():
+            if not isinstance(layer, kind) or not is_layer(layer) or name in seen:
+                continue
+            if layer in graph:
+                group = graph.group(name)
+                seen.update(group.names("output"))
+                yield group
+            elif in_scope(name, self._recipe) and has_type(layer, self._recipe):
+                hidden.append(name)
+        if hidden:
+            why = "no output depends on them by a path that Torch-Pruning can trace"
+            self.notes.append(f"left alone: {short_list(hidden)} ({why})")
 
     def _allowed(
         self, groups: Iterable[Group], refusal: Callable[[Group], str], direct: bool = False
@@ -162,13 +179,3 @@ class Planner:
             return understand(one.attention.name, dense.get_submodule(one.attention.name)).units
         root = dense.get_submodule(one.group.root)
         return channel_count(root, "output") if is_layer(root) else None
-
-
-def _groups(module: nn.Module, graph: ChannelGraph, kind: type[nn.Module]) -> Iterator[Group]:
-    """Each group once, by the first of its layers."""
-    seen: set[str] = set()
-    for name, layer in module.named_modules():
-        if isinstance(layer, kind) and is_layer(layer) and layer in graph and name not in seen:
-            group = graph.group(name)
-            seen.update(group.names("output"))
-            yield group
