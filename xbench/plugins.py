@@ -11,6 +11,7 @@ from typing import cast
 
 from .errors import InputError, UnavailableError
 from .protocols import Converter, Exporter, Runner
+from .records.profile import HardwareProfile
 
 RUNNERS = {
     "cpu": "xbench.runners.cpu:CpuRunner",
@@ -125,6 +126,12 @@ def runner_class(name: str) -> type[Runner]:
     it, a shipped name included, and where a third party's is broken.
     """
     return cast(type[Runner], _load("runner", _choose("runner", name, RUNNERS), _RUNNER_PARTS))
+
+
+def quantises(profile: HardwareProfile) -> bool:
+    """Whether the runner makes integers of a file of floats, by a calibration that its options name. Few do."""
+    asked = getattr(runner_class(profile.runner), "quantises", None)
+    return asked is not None and bool(asked(profile))
 
 
 def exporter(name: str) -> Exporter:

@@ -36,6 +36,7 @@ def with_file(folder, calibration=None, **arrays):
 
 
 def test_digits_that_are_not_scored(tmp_path):
+    pytest.importorskip("sklearn", reason="the digits data need scikit-learn")
     suite = loaded(tmp_path, evaluate=DIGITS, calibration={"samples": 20, "batch": 8})
     task = make_task(suite.suite.evaluate, None)
     found = calibration_data(suite, task)

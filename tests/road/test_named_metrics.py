@@ -34,6 +34,7 @@ def test_a_metric_that_is_not_measured_is_refused_at_once(tmp_path, keys, who, e
         "hardware": ["cpu"],
     }
     if evaluated:
+        pytest.importorskip("sklearn", reason="the digits data need scikit-learn")
         suite["evaluate"] = {"task": "classification", "dataset": "digits"}
     (tmp_path / "suite.yaml").write_text(yaml.safe_dump(suite))
     loaded = load_suite(tmp_path / "suite.yaml")

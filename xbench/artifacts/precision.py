@@ -37,6 +37,6 @@ def require_held(artifact: Artifact, profile: HardwareProfile) -> None:
     if profile.precision == "int8" and not held & {"int8", "uint8"}:
         raise InvalidError(
             f"{profile.name} names the precision int8, and {artifact.variant} holds no 8-bit weights",
-            f"they are {artifact.audit.precision or 'not to be told'}: xbench quantises nothing",
-            "quantise it first, as with onnxruntime.quantization, or choose a profile of another precision",
+            f"they are {artifact.audit.precision or 'not to be told'}",
+            "add int8 to the suite's precisions, quantise the file first, or choose a profile of another precision",
         )

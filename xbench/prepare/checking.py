@@ -23,14 +23,13 @@ from ..pruning.forward import tensors_of
 from ..pruning.layers import Layer, is_conv1d, is_layer, is_transposed
 from ..records.artifact import Artifact, Parity
 from .dense import users_code
+from .running import outputs_of
 from .workshop import Workshop
 
 
 def _torch_outputs(module: torch.nn.Module, feeds: Feeds, names: Sequence[str]) -> Outputs:
-    with users_code("The module's forward"), torch.no_grad():
-        tensors = tensors_of(module(**{name: torch.from_numpy(array) for name, array in feeds.items()}))
     # Exporters may leave outputs away at the end (Optimum leaves BERT's pooler), never in the middle.
-    return {name: tensor.numpy() for name, tensor in zip(names, tensors, strict=False)}
+    return dict(zip(names, outputs_of(module, feeds).values(), strict=False))
 
 
 def checked_parity(module: torch.nn.Module, artifact: Artifact, workshop: Workshop) -> Parity:

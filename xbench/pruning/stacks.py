@@ -11,10 +11,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..errors import InputError
-from .forward import MODEL_FAULTS, Inputs
+from .forward import Inputs
 from .layers import is_layer
-from .watching import watched
+from .watching import run_watched
 
 See = Callable[[str, torch.Tensor, torch.Tensor], None]
 """Told of each call of a block: its name, the first input tensor and the first output tensor."""
@@ -45,15 +44,8 @@ def find_stacks(module: nn.Module, inputs: Inputs) -> list[Stack]:
     def see(name: str, taken: torch.Tensor, given: torch.Tensor) -> None:
         seen.setdefault(name, []).append((taken, given))
 
-    with spied(module, names, see), watched(module) as watch, torch.no_grad():
-        try:
-            module(**inputs)
-        except MODEL_FAULTS as error:
-            raise InputError(
-                f"The module {type(module).__name__} does not run with the example inputs",
-                watch.told(error),
-                "give inputs that the module runs with",
-            ) from error
+    with spied(module, names, see):
+        run_watched(module, inputs)
     stacks: list[Stack] = []
     for name, part in containers:
         chain = [child for child in _repeated(name, part) if len(seen.get(child, ())) == 1]

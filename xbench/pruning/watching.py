@@ -74,6 +74,11 @@ def watched(module: nn.Module) -> Iterator[Watch]:
 
 def reused_layers(module: nn.Module, inputs: Inputs) -> frozenset[str]:
     """The layers that one forward call calls more than once. Raises InputError for a module that does not run."""
+    return run_watched(module, inputs).reused
+
+
+def run_watched(module: nn.Module, inputs: Inputs) -> Watch:
+    """One forward call, watched. Raises InputError, naming the layer, for a module that does not run."""
     with watched(module) as watch, torch.no_grad():
         try:
             module(**inputs)
@@ -83,4 +88,4 @@ def reused_layers(module: nn.Module, inputs: Inputs) -> frozenset[str]:
                 watch.told(error),
                 "give inputs that the module runs with",
             ) from error
-    return watch.reused
+    return watch

@@ -15,7 +15,7 @@ from ..errors import XbenchError
 from ..machine.turns import alone_on_the_machine
 from ..measure.inspection import LoadedModel, check_placement, loaded
 from ..measure.model_file import model_file
-from ..plugins import runner_class
+from ..plugins import quantises, runner_class
 from ..protocols import Outputs, ProfileReport
 from ..records.artifact import Artifact, Parity
 from ..records.audit import OptimisedAudit
@@ -74,7 +74,7 @@ def prove(context: Context, artifact: Artifact, profile: HardwareProfile, feedin
     if runner_class(profile.runner).simulated:
         references, cost, note = None, None, "simulated: nothing is computed"
     else:
-        if not _quantises(profile):
+        if not quantises(profile):
             require_held(artifact, profile)
         with loaded(path, artifact.variant, context.reference, context.time_limit) as model:
             references = model.infer(feeding.sets)
@@ -109,12 +109,6 @@ def prove(context: Context, artifact: Artifact, profile: HardwareProfile, feedin
         notes=report.notes,
         optimised=optimised,
     )
-
-
-def _quantises(profile: HardwareProfile) -> bool:
-    """Whether the runner makes integers of a file of floats, by a calibration that its options name. Few do."""
-    asked = getattr(runner_class(profile.runner), "quantises", None)
-    return asked is not None and bool(asked(profile))
 
 
 def _emulated(
