@@ -173,13 +173,14 @@ def run_model(name: str, methods: list[str] | None, once: bool, keep: Kept) -> N
 class Kept:
     """The file of all rows, written after each."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, conditions: str) -> None:
         from xbench.machine.fingerprint import fingerprint
 
         self._path = path
         self._data: dict[str, Any] = {"schema": SCHEMA, "rows": [], "exports": []}
         if path.is_file():
             self._data = json.loads(path.read_text())
+        self._data["conditions"] = conditions
         self._data["fingerprint"] = fingerprint().model_dump(mode="json")
 
     def add(self, table: str, row: Row) -> None:
@@ -209,6 +210,9 @@ def main() -> int:
     parser.add_argument("--methods", nargs="+", metavar="METHOD", help="some of the methods; `exporters` is one too")
     parser.add_argument("--json", type=Path, default=JSON, metavar="FILE", help="where the rows are kept")
     parser.add_argument("--once", action="store_true", help="export once: nothing is said of equal bytes")
+    parser.add_argument(
+        "--conditions", default="nothing else ran", help="what the seconds were taken under, in words"
+    )
     parser.add_argument("--page", action="store_true", help="write the tables of docs/recipes.md, and run nothing")
     parser.add_argument("--check", action="store_true", help="with --page: write nothing; status 1 where it is stale")
     arguments = parser.parse_args()
@@ -223,7 +227,7 @@ def main() -> int:
     unknown = sorted(set(arguments.only or ()) - set(MODELS))
     if unknown:
         parser.error(f"there is no model {unknown[0]!r}; known are {', '.join(MODELS)}")
-    keep = Kept(arguments.json)
+    keep = Kept(arguments.json, arguments.conditions)
     for name in arguments.only or MODELS:
         run_model(name, arguments.methods, arguments.once, keep)
     return 0

@@ -42,7 +42,8 @@ def _figures(file: Path) -> str:
         return "\nNot recorded yet.\n\n"
     data = json.loads(file.read_text())
     machine = data["fingerprint"]
-    head = f"\nRecorded on {machine['cpu_model']}, {machine['cpus_usable']} CPUs ({machine['architecture']}).\n\n"
+    head = f"\nRecorded on {machine['cpu_model']}, {machine['cpus_usable']} CPUs ({machine['architecture']}); "
+    head += f"{data['conditions']}.\n\n"
     return head + "\n".join(_sections(data["rows"])) + "\n### Exporters\n\n" + _exports(data["exports"])
 
 

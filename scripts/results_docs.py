@@ -35,8 +35,10 @@ be computed again from its raw samples: `xbench gate results/RUN`.
 
 A cell is the speedup over the *dense* file of the same precision, on the same target, in the same run, with its 95 %
 interval. `same` and `inconclusive` are the verdicts against the run's own noise floor. *ideal* is what the arithmetic
-of the removed variant would allow. int8 files hold Q/DQ; what their quality is was not looked at here. MiniLM has its
-own weights, BERT-base and ResNet-50 random ones, which is enough for time. Batch 1, 128 tokens or 3x224x224.
+of the removed variant would allow. int8 files hold Q/DQ; what their quality is was not looked at here. These runs had
+every layer in int8; since then `evidence_models.py` quantises as suites do, which leaves coarse layers in floats, so
+int8 rows may come out otherwise now. MiniLM has its own weights, BERT-base and ResNet-50 random ones, which is enough
+for time. Batch 1, 128 tokens or 3x224x224.
 """
 
 
