@@ -56,9 +56,17 @@ def resnet50() -> torch.nn.Module:
 
 
 def mobilenet_v2() -> torch.nn.Module:
-    """Random weights, 1000 classes and one for the background."""
+    """Random weights, 1000 classes and one for the background.
+
+    Its own ones give outputs of 1e-22: each convolution makes them smaller. These (He et al., arXiv 1502.01852)
+    keep their size.
+    """
     torch.manual_seed(SEED)
-    return MobileNetV2ForImageClassification(MobileNetV2Config()).eval()
+    module = MobileNetV2ForImageClassification(MobileNetV2Config(num_labels=1001)).eval()
+    for part in module.modules():
+        if isinstance(part, torch.nn.Conv2d):
+            torch.nn.init.kaiming_normal_(part.weight)
+    return module
 
 
 def texts(names: tuple[str, ...]) -> dict[str, NDArray[Any]]:

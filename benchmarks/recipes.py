@@ -144,7 +144,8 @@ def _first_outputs(file: Path, arrays: dict[str, np.ndarray]) -> np.ndarray:
     size = len(next(iter(arrays.values())))
     sets = [{name: array[at : at + 4] for name, array in arrays.items()} for at in range(0, size, 4)]
     with loaded(file, file.stem, reference_profile(), LIMIT_S) as model:
-        return np.concatenate([next(iter(outputs.values())) for outputs in model.infer(sets)])
+        found = np.concatenate([next(iter(outputs.values())) for outputs in model.infer(sets)])
+    return found.astype(np.float64)  # squares of small outputs would be zero in their own type
 
 
 def run_model(name: str, methods: list[str] | None, once: bool, keep: Kept) -> None:

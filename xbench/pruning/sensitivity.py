@@ -104,8 +104,8 @@ def _loss(loss: Callable[[object, Inputs], torch.Tensor], outputs: object, batch
 def _scaled(outputs: object) -> list[torch.Tensor]:
     """The outputs that autograd can follow, each divided by its norm; zeros, which have none, stay out."""
     found = [tensor for tensor in tensors_of(outputs) if tensor.requires_grad]
-    norms = [tensor.detach().float().norm() for tensor in found]
-    return [tensor / norm for tensor, norm in zip(found, norms, strict=True) if norm != 0]
+    norms = [tensor.detach().double().norm() for tensor in found]
+    return [tensor / norm.to(tensor.dtype) for tensor, norm in zip(found, norms, strict=True) if norm != 0]
 
 
 def _projection(outputs: list[torch.Tensor], generator: torch.Generator) -> torch.Tensor:
