@@ -209,10 +209,10 @@ def test_tensorrt_without_its_library_is_not_installed(tmp_path):
 
 
 def test_folders_of_libraries_are_those_of_the_linker_and_of_packages(tmp_path):
-    named, configured, wheel = tmp_path / "named", tmp_path / "opt/lib", tmp_path / "site/nvidia/cu13/lib"
+    named, configured, wheel = tmp_path / "named", tmp_path / "srv/lib", tmp_path / "site/nvidia/cu13/lib"
     for folder in (named, configured, wheel, tmp_path / "etc/ld.so.conf.d"):
         folder.mkdir(parents=True)
-    (tmp_path / "etc/ld.so.conf.d/a.conf").write_text("# comment\n/opt/lib\n")
+    (tmp_path / "etc/ld.so.conf.d/a.conf").write_text("# comment\n/srv/lib\n")
     environment = {"LD_LIBRARY_PATH": f"{named}::{tmp_path / 'absent'}"}
     assert library_folders([str(tmp_path / "site"), ""], environment, tmp_path) == (named, configured, wheel)
     assert library_folders([], os.environ), "those of this machine"
