@@ -1,4 +1,4 @@
-"""What both converters begin and end with: a file of 32-bit floats, ONNX Runtime's tools, the file that came."""
+"""What both converters begin with: a file of 32-bit floats, and ONNX Runtime's tools."""
 
 from __future__ import annotations
 
@@ -50,8 +50,3 @@ def tools_of_onnxruntime(source: Path, precision: str) -> Iterator[None]:
             one_line(error),
             "leave this precision out of `precisions`, or exclude what they cannot convert",
         ) from error
-
-
-def write_model(model: onnx.ModelProto, target: Path) -> None:
-    """Write a model: the same bytes each time for the same model."""
-    target.write_bytes(model.SerializeToString(deterministic=True))

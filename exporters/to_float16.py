@@ -13,9 +13,10 @@ from xbench.onnxfile.constants import scopes
 from xbench.onnxfile.dtypes import to_array
 from xbench.onnxfile.walk import shown, tensors
 from xbench.onnxfile.weights import weights
+from xbench.onnxfile.writing import write_graph
 from xbench.protocols import Calibration
 
-from .float_source import float_model, tools_of_onnxruntime, write_model
+from .float_source import float_model, tools_of_onnxruntime
 
 # IEEE 754 binary16: the largest finite value, and the least positive one. The converter clamps to both, so that
 # no value becomes infinite and none that was not zero becomes zero.
@@ -43,7 +44,7 @@ class Float16Converter:
             from onnxruntime.transformers.float16 import convert_float_to_float16
 
             converted = convert_float_to_float16(model, keep_io_types=True)
-        write_model(converted, target)
+        write_graph(converted, target)
         return notes
 
 

@@ -11,10 +11,11 @@ import onnx
 
 from xbench.errors import InputError, InvalidError
 from xbench.onnxfile.signature import signature
+from xbench.onnxfile.writing import write_graph
 from xbench.protocols import Calibration, Feeds, all_finite
 
 from .coarse import coarse_nodes
-from .float_source import float_model, tools_of_onnxruntime, write_model
+from .float_source import float_model, tools_of_onnxruntime
 
 HEAVY = ("Conv", "MatMul", "Gemm")
 """The operators whose integer kernels are worth the conversion; all others stay in 32-bit floats."""
@@ -52,7 +53,7 @@ class Int8Converter:
             _require_something(source, heavy, kept)
             quantised = Path(folder) / "quantised.onnx"
             _quantise(prepared, quantised, batches, kept)
-            write_model(onnx.load(quantised), target)
+            write_graph(onnx.load(quantised), target)
         return tuple(_notes(heavy, kept, calibration))
 
 

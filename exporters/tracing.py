@@ -12,6 +12,7 @@ import onnx
 import torch
 
 from xbench.errors import InputError, InvalidError
+from xbench.onnxfile.operators import standard_opset
 from xbench.pruning.forward import widened
 from xbench.sources.quiet import hushed, one_line
 
@@ -113,7 +114,7 @@ def require_asked(path: Path, inputs: Mapping[str, torch.Tensor], opset: int | N
                 f"asked: {[*tensor.shape]}; found: {sizes}",
                 "try another exporter (key model.exporter)",
             )
-    got = next((one.version for one in model.opset_import if one.domain in ("", "ai.onnx")), None)
+    got = standard_opset(model.opset_import)
     if opset is not None and got != opset:
         raise InvalidError(
             f"The exported file {path.name} is not of opset {opset}",

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from .._version import __version__
-from ..artifacts.keeping import add_provenance, check_file, keep, write_sidecar
+from ..artifacts.keeping import add_provenance, keep, write_sidecar
 from ..artifacts.parity import parity, require_parity
 from ..errors import InputError, InvalidError, XbenchError
 from ..machine.fingerprint import installed
@@ -29,6 +29,7 @@ from ..records.run_record import RunRecord, VariantState
 from ..store.files import storing
 from .context import Context
 from .feeding import feeding
+from .sealing import found_again
 
 STAGE = "prepare"
 _LIBRARIES = ("onnx", "onnxruntime", "onnxruntime-gpu", "numpy")
@@ -69,9 +70,7 @@ def _state(
     if source.artifact is None:
         raise InvalidError(f"{source.name} could not be made", source.failure, "see there")
     if state.artifact is not None:
-        path = (context.results.artifacts / state.artifact.path).resolve()
-        found = state.artifact.model_copy(update={"path": str(path)})
-        check_file(found, "is not the one that was prepared", "run the suite again without --resume")
+        found = found_again(state.artifact, (context.results.artifacts / state.artifact.path).resolve())
         return state.model_copy(update={"artifact": found})
     return state.model_copy(update={"artifact": _converted(context, state, source.artifact, calibration)})
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..artifacts.describing import describe
-from ..artifacts.keeping import check_file
 from ..errors import InputError, InvalidError, XbenchError
 from ..measure.model_file import needs_module
 from ..onnxfile.signature import SAME_INPUTS, same_signature
@@ -16,6 +15,7 @@ from ..records.run_record import RunRecord, VariantState
 from ..suite.model import VariantSpec
 from .context import Context
 from .opening import open_workshop
+from .sealing import found_again
 
 if TYPE_CHECKING:
     from ..prepare.workshop import Workshop
@@ -113,8 +113,7 @@ def _require_same_source(baseline: Artifact | None, source_sha256: str) -> None:
 
 def _state(context: Context, spec: VariantSpec, state: VariantState, makers: _Makers) -> VariantState:
     if state.artifact is not None:
-        found = state.artifact.model_copy(update={"path": str(artifact_path(context, spec, state.artifact))})
-        check_file(found, "is not the one that was prepared", "run the suite again without --resume")
+        found = found_again(state.artifact, artifact_path(context, spec, state.artifact))
         return state.model_copy(update={"artifact": found})
     finished = _finished_file(context, spec)
     if finished is not None:
