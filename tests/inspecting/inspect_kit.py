@@ -9,9 +9,9 @@ from onnx import helper as h
 from onnx import numpy_helper as nh
 
 from xbench.inspecting.looking import Looking, Target
-from xbench.inspecting.record import LayerWork
 from xbench.records.audit import LayerAudit
 from xbench.records.profile import Fact, Facts, HardwareProfile, Requirements
+from xbench.records.work import LayerWork
 
 ROWS, INPUTS, HIDDEN, OUTPUTS = 4, 64, 128, 32
 

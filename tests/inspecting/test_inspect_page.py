@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from xbench.inspecting import record
+from xbench.records import work
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "inspect.md"
 if not PAGE.is_file():
@@ -19,11 +20,11 @@ def test_every_field_is_on_the_page():
     kinds = (
         record.Inspections,
         record.Inspection,
-        record.Work,
-        record.LayerWork,
+        work.Work,
+        work.LayerWork,
         record.TargetWorth,
-        record.Bound,
-        record.Ceiling,
+        work.Bound,
+        work.Ceiling,
     )
     fields = {field.alias or name for kind in kinds for name, field in kind.model_fields.items()}
     assert fields <= named

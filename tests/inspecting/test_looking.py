@@ -15,8 +15,8 @@ from xbench.inspecting.grouping import members
 from xbench.inspecting.looking import inspect_file, optimised_zeros
 from xbench.inspecting.shaping import Wanted
 from xbench.inspecting.valuing import families
-from xbench.inspecting.working import not_counted
 from xbench.profiles.finding import shipped_profiles
+from xbench.worth.working import not_counted
 
 CPU = shipped_profiles()["cpu"]
 CARD, CUDA = profile(), profile("other", runner="cuda", precision="fp32")

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from inspect_kit import fact, layer, profile
 
-from xbench.inspecting.bounding import bound, ceiling_of, layer_seconds
-from xbench.inspecting.exploiting import ALL, Left
-from xbench.inspecting.record import Ceiling
 from xbench.records.ceilings import Ceilings, MeasuredRate
+from xbench.records.work import Ceiling
+from xbench.worth.bounding import bound, ceiling_of, layer_seconds
+from xbench.worth.exploiting import ALL, Left
 
 CARD = Ceiling(peak_tops=100, memory_gb_per_s=1000, measured=False, source="by hand")
 HALF = Left(macs=0.5, weights=0.5)

@@ -8,12 +8,13 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from ..artifacts.provenance import PREFIX
 from ..inspecting.grouping import grouped, members, rounded
-from ..inspecting.record import Bound, Ceiling, Inspection, LayerWork, TargetWorth
-from ..inspecting.working import not_counted
+from ..inspecting.record import Inspection, TargetWorth
 from ..onnxfile.signature import shape_text
 from ..records.artifact import TensorSpec
 from ..records.audit import LayerAudit
+from ..records.work import Bound, Ceiling, LayerWork
 from ..report.text import visible
+from ..worth.working import not_counted
 from .plain_table import visible_table
 
 HEAVIEST = 10

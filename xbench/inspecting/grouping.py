@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-from .record import Bound, TargetWorth
+from ..records.work import Bound
+from .record import TargetWorth
 
 _DIGITS = 2
 

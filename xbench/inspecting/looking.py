@@ -15,10 +15,11 @@ from ..profiles.matching import availability
 from ..records.audit import OptimisedAudit
 from ..records.ceilings import Ceilings
 from ..records.profile import HardwareProfile
+from ..worth.working import not_counted
+from .adding_up import work_of
 from .record import Inspection
 from .shaping import Wanted, shapes_inside, what_to_feed
 from .valuing import worth
-from .working import not_counted, work_of
 
 
 @dataclass(frozen=True)

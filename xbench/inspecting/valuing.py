@@ -8,10 +8,11 @@ from ..artifacts.precision import held_precision
 from ..records.audit import LayerAudit, SparsityAudit
 from ..records.ceilings import Ceilings
 from ..records.profile import HardwareProfile
-from .bounding import bound, ceiling_of
-from .exploiting import ALL, dense_reason, exploiter_of, left_as_is, unfit
-from .record import Bound, Ceiling, LayerWork, TargetWorth
-from .removing import left_if_removed
+from ..records.work import Bound, Ceiling, LayerWork
+from ..worth.bounding import bound, ceiling_of
+from ..worth.exploiting import ALL, dense_reason, exploiter_of, left_as_is, unfit
+from ..worth.removing import left_if_removed
+from .record import TargetWorth
 
 
 def worth(

@@ -88,6 +88,18 @@ class OperatorTime(Record):
     time_ms: float
 
 
+class NodeTime(Record):
+    """Kernel time of one node of the main graph as the runtime optimised it, in one profiled inference.
+
+    `node` is the name that the runtime gives it: a fused or reordered node has another one than in the file.
+    """
+
+    node: str
+    operator: str
+    provider: str
+    time_ms: float
+
+
 class Placement(Record):
     """Where the nodes of a session really are. Times come from a profiled run apart from the timed ones."""
 

@@ -162,6 +162,11 @@ class StructuredRecipe(_WithLoss):
     layers: Ratio | None = Field(
         default=None, description="Share of the repeated blocks (a Transformer's layers) that go as a whole."
     )
+    widths: dict[str, Annotated[int, Field(ge=1)]] = Field(
+        default={},
+        description="Channels, neurons or heads to keep, by the layer (or attention module) that makes them; others "
+        "keep all of theirs. In place of shares: as `xbench prune --target` writes them.",
+    )
     remove: bool = Field(default=True, description="Remove what is pruned; false zeroes it and keeps shapes.")
     importance: Importance = Field(default="l2", description="How channels, neurons, heads and layers are ranked.")
     round_to: Annotated[int, Field(ge=1, le=1024)] | Literal["profile"] = Field(

@@ -13,9 +13,10 @@ from .comparison import CaseResult, Comparison, GateVerdict
 from .estimate import GateOutcome
 from .fingerprint import Fingerprint
 from .load import Load
-from .measurement import ColdStart, OperatorTime, WarmUp
+from .measurement import ColdStart, NodeTime, OperatorTime, WarmUp
 from .profile import Availability, HardwareProfile
 from .quality import QualityResult
+from .work import Ceiling, LayerWork
 
 RUN_SCHEMA = "xbench.run/2"
 OLDER_SCHEMAS = ("xbench.run/1",)
@@ -71,6 +72,10 @@ class GroupState(Record):
     `played` is the proof of that in words. `parities`, by variant, tell how far outputs are from the reference's
     (the CPU of this machine without optimisations), `optimised` what became of the file's zeros in the graph that
     the runtime made of it; there is none where nothing is computed.
+
+    What an explanation rests on: `nodes`, by variant, are the profiled times of the runtime's own nodes, `layers`
+    what each layer of the file computes at the shapes that are fed, and `ceiling` the rates of the target that was
+    measured on; `ceiling_note` is why there are none. Older records have none of them.
     """
 
     hardware: str
@@ -106,6 +111,10 @@ class GroupState(Record):
     warmups: dict[str, WarmUp] = {}
     cold_starts: dict[str, ColdStart] = {}
     operators: dict[str, tuple[OperatorTime, ...]] = {}
+    nodes: dict[str, tuple[NodeTime, ...]] = {}
+    layers: dict[str, tuple[LayerWork, ...]] = {}
+    ceiling: Ceiling | None = None
+    ceiling_note: str = ""
     cases: tuple[CaseResult, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
 

@@ -5,43 +5,25 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 
-from ..onnxfile.compute import NodeWork, graph_cost, node_work
+import onnx
+
+from ..onnxfile.compute import NodeWork, node_work
 from ..onnxfile.constants import Scope, scopes
 from ..onnxfile.inlining import inlined
 from ..onnxfile.macs import Shape
-from ..onnxfile.opening import open_model
 from ..onnxfile.walk import label
 from ..records.audit import LayerAudit, SparsityAudit
-from .record import LayerWork, Work
+from ..records.work import LayerWork
 from .removing import Outputs, removable
-from .shaping import Seen
 
 
-def work_of(path: Path, seen: Seen, audit: SparsityAudit) -> Work:
-    """The work of one inference, at shapes that were `seen` or worked out.
+def layers_of(model: onnx.ModelProto, shapes: Mapping[str, Shape], audit: SparsityAudit) -> tuple[LayerWork, ...]:
+    """Every matrix product and convolution of the main graph, in its order, at these shapes of its values.
 
     Raises InputError where a constant cannot be read or the graph does not fit together.
     """
-    model = open_model(path)
-    cost = graph_cost(model, seen.values)
-    layers = _layers(next(scopes(inlined(model))), node_work(model, seen.values), seen.values, audit)
-    known = all(layer.macs is not None for layer in layers)
-    moved = _sum([layer.activation_bytes for layer in layers])
-    macs = cost.macs if known else None
-    return Work(
-        input_shapes=seen.inputs,
-        inputs=seen.lines,
-        shapes_from=seen.source,
-        note=seen.note,
-        macs=macs,
-        weight_bytes=sum(_once(layers).values()),
-        activation_bytes=moved,
-        operations_per_byte=_ratio(macs, sum(_once(layers).values()), moved),
-        uncounted=cost.uncounted,
-        layers=layers,
-    )
+    return _layers(next(scopes(inlined(model))), node_work(model, shapes), shapes, audit)
 
 
 def not_counted(audit: SparsityAudit, layers: Iterable[LayerWork]) -> tuple[LayerAudit, ...]:
@@ -109,17 +91,3 @@ def _by_outputs(scope: Scope, audit: SparsityAudit) -> dict[Outputs, LayerAudit]
 def _elements(shapes: Mapping[str, Shape], names: Sequence[str]) -> int | None:
     known = [shapes.get(name) for name in names]
     return None if None in known else sum(math.prod(shape) for shape in known if shape is not None)
-
-
-def _once(layers: Sequence[LayerWork]) -> dict[str, int]:
-    """Stored bytes of each weight, by name: layers may share one."""
-    return {layer.audit.weight if layer.audit else layer.node: layer.weight_bytes for layer in layers}
-
-
-def _sum(parts: Sequence[int | None]) -> int | None:
-    known = [part for part in parts if part is not None]
-    return sum(known) if len(known) == len(parts) else None
-
-
-def _ratio(macs: int | None, stored: int, moved: int | None) -> float | None:
-    return 2 * macs / (stored + moved) if macs is not None and moved is not None and stored + moved else None

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from ..records.ceilings import Ceilings
 from ..records.profile import HardwareProfile, Precision
+from ..records.work import Bound, Ceiling, LayerWork
 from .exploiting import ALL, Left, sparse_time_share
-from .record import Bound, Ceiling, LayerWork
 
 _BYTES: Mapping[Precision, int] = {"fp32": 4, "tf32": 4, "fp16": 2, "bf16": 2, "int8": 1}
 _TERA, _GIGA = 1e12, 1e9

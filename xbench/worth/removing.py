@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from ..onnxfile.constants import Scope
 from ..records.audit import LayerAudit
+from ..records.work import LayerWork
 from .exploiting import ALL, Left
-from .record import LayerWork
 
 Outputs = tuple[str, ...]
 """The outputs of a node: they tell it, which its name does not always do."""
