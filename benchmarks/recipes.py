@@ -17,7 +17,6 @@ Needs the extras `torch`, `optimum` and `examples`.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import subprocess
@@ -28,6 +27,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from paging import Kept as Rows
+from paging import parser_of, write_page
 from recipes_page import JSON, PAGE, filled
 
 FOLDER = Path(__file__).resolve().parent
@@ -126,8 +127,8 @@ def quality(bench: Bench, suite: Path, file: Path) -> Row:
 
 def _scored(suite: Path, file: Path, metric: str) -> float:
     from xbench.artifacts.describing import describe
+    from xbench.profiles.finding import reference_profile
     from xbench.quality.evaluation import evaluate
-    from xbench.road.context import reference_profile
     from xbench.road.opening import task_of
     from xbench.suite.loading import load_suite
 
@@ -139,7 +140,7 @@ def _scored(suite: Path, file: Path, metric: str) -> float:
 
 def _first_outputs(file: Path, arrays: dict[str, np.ndarray]) -> np.ndarray:
     from xbench.measure.inspection import loaded
-    from xbench.road.context import reference_profile
+    from xbench.profiles.finding import reference_profile
 
     size = len(next(iter(arrays.values())))
     sets = [{name: array[at : at + 4] for name, array in arrays.items()} for at in range(0, size, 4)]
@@ -171,24 +172,12 @@ def run_model(name: str, methods: list[str] | None, once: bool, keep: Kept) -> N
                 keep.add("exports", {"model": name, "method": exporter, **row})
 
 
-class Kept:
+class Kept(Rows):
     """The file of all rows, written after each."""
-
-    def __init__(self, path: Path, conditions: str) -> None:
-        from xbench.machine.fingerprint import fingerprint
-
-        self._path = path
-        self._data: dict[str, Any] = {"schema": SCHEMA, "rows": [], "exports": []}
-        if path.is_file():
-            self._data = json.loads(path.read_text())
-        self._data["conditions"] = conditions
-        self._data["fingerprint"] = fingerprint().model_dump(mode="json")
 
     def add(self, table: str, row: Row) -> None:
         """Put a row in the place of the one of the same model and method."""
-        others = [one for one in self._data[table] if (one["model"], one["method"]) != (row["model"], row["method"])]
-        self._data[table] = [*others, row]
-        self._path.write_text(json.dumps(self._data, indent=1) + "\n")
+        self.put([row], ("model", "method"), table)
         print(f"{row['model']:14s} {row['method']:20s} {_told(row)}", flush=True)
 
 
@@ -206,29 +195,19 @@ def _told(row: Row) -> str:
 
 def main() -> int:
     """Run, or write the page."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__, PAGE, JSON)
     parser.add_argument("--only", action="append", metavar="MODEL", help="one of the models; repeatable")
     parser.add_argument("--methods", nargs="+", metavar="METHOD", help="some of the methods; `exporters` is one too")
-    parser.add_argument("--json", type=Path, default=JSON, metavar="FILE", help="where the rows are kept")
     parser.add_argument("--once", action="store_true", help="export once: nothing is said of equal bytes")
-    parser.add_argument(
-        "--conditions", default="nothing else ran", help="what the seconds were taken under, in words"
-    )
-    parser.add_argument("--page", action="store_true", help="write the tables of docs/recipes.md, and run nothing")
-    parser.add_argument("--check", action="store_true", help="with --page: write nothing; status 1 where it is stale")
     arguments = parser.parse_args()
     if arguments.page:
-        page = filled(PAGE.read_text(), arguments.json)
-        if arguments.check:
-            return int(page != PAGE.read_text())
-        PAGE.write_text(page)
-        return 0
+        return write_page(PAGE, filled(PAGE.read_text(), arguments.json), arguments.check)
     from recipe_models import MODELS
 
     unknown = sorted(set(arguments.only or ()) - set(MODELS))
     if unknown:
         parser.error(f"there is no model {unknown[0]!r}; known are {', '.join(MODELS)}")
-    keep = Kept(arguments.json, arguments.conditions)
+    keep = Kept(arguments.json, SCHEMA, arguments.conditions, ("rows", "exports"))
     for name in arguments.only or MODELS:
         run_model(name, arguments.methods, arguments.once, keep)
     return 0

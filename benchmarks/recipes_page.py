@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+import paging
+from paging import ROOT, Row, recorded_on
 from tabulate import tabulate
 
 from xbench.report.text import markdown
 
-ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/recipes.md"
 JSON = ROOT / "results/recipes.json"
-BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 TITLES = {
     "minilm": "all-MiniLM-L6-v2",
     "bert-base": "BERT-base, random weights",
@@ -26,25 +24,20 @@ TITLES = {
 _QUALITY = {"recall_at_1": "recall@1", "accuracy": "accuracy", "output_change": "change of the outputs"}
 _NONE = "none"
 
-Row = dict[str, Any]
-
 
 def filled(page: str, file: Path) -> str:
     """The page with its tables written anew."""
-    before, _, rest = page.partition(BEGIN)
-    _, found, after = rest.partition(END)
-    assert found, f"the page has no {BEGIN} ... {END}"
-    return f"{before}{BEGIN}\n{_figures(file)}{END}{after}"
+    return paging.filled(page, file, _figures)
 
 
-def _figures(file: Path) -> str:
-    if not file.is_file():
-        return "\nNot recorded yet.\n\n"
-    data = json.loads(file.read_text())
-    machine = data["fingerprint"]
-    head = f"\nRecorded on {machine['cpu_model']}, {machine['cpus_usable']} CPUs ({machine['architecture']}); "
-    head += f"{data['conditions']}.\n\n"
-    return head + "\n".join(_sections(data["rows"])) + "\n### Exporters\n\n" + _exports(data["exports"])
+def _figures(data: Row) -> str:
+    return (
+        recorded_on(data)
+        + "\n"
+        + "\n".join(_sections(data["rows"]))
+        + "\n### Exporters\n\n"
+        + _exports(data["exports"])
+    )
 
 
 def _sections(rows: list[Row]) -> Iterator[str]:

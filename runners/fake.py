@@ -31,7 +31,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from xbench.errors import InvalidError
 from xbench.protocols import Feeds, Outputs, ProfileReport
-from xbench.records.measurement import CacheUse, OperatorTime, Placement
+from xbench.records.measurement import CacheUse, NodeTime, OperatorTime, Placement
 from xbench.records.profile import Availability, HardwareProfile
 
 from .option_checks import typed_options
@@ -85,6 +85,17 @@ class Rhythm(BaseModel):
         return factor
 
 
+class ScriptedNode(BaseModel):
+    """A node of the profile. `share` is that of the whole latency; `origins` are names of the file's nodes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    node: str
+    operator: str
+    share: float = Field(ge=0, le=1)
+    origins: tuple[str, ...] = ()
+
+
 class Script(BaseModel):
     """How long a variant takes."""
 
@@ -101,6 +112,7 @@ class Script(BaseModel):
     second_cache: CacheUse = CacheUse()
     elsewhere: float = Field(default=0.0, ge=0, le=1, description="Share of the time on the CPU provider.")
     operators: dict[str, float] = Field(default={}, description="Share of the time by operator, a node each.")
+    nodes: tuple[ScriptedNode, ...] = Field(default=(), description="The nodes, each with its share of the time.")
 
 
 class FakeOptions(BaseModel):
@@ -225,7 +237,23 @@ class FakeRunner:
             for name, share in self._script.operators.items()
         ]
         operators = tuple(sorted(times, key=lambda time: -time.time_ms))
-        return ProfileReport(provider_ns=shares, output_shapes={}, operators=operators)
+        scripted = self._script.nodes
+        nodes = [
+            NodeTime(
+                node=one.node,
+                operator=one.operator,
+                provider=PROVIDER,
+                time_ms=round(self._latency_ns * one.share / 1e6, 4),
+            )
+            for one in scripted
+        ]
+        return ProfileReport(
+            provider_ns=shares,
+            output_shapes={},
+            operators=operators,
+            nodes=tuple(sorted(nodes, key=lambda time: -time.time_ms)),
+            origins={one.node: one.origins for one in scripted if one.origins},
+        )
 
 
 def _mean_size(feeds: Feeds) -> float:

@@ -16,10 +16,10 @@ import numpy as np
 
 from xbench.errors import InvalidError
 from xbench.protocols import Feeds
-from xbench.records.measurement import OperatorTime
+from xbench.records.measurement import NodeTime, OperatorTime
 
 from .openvino_core import request
-from .ort_profile import WARM_UP, call_profiled, midmean
+from .ort_profile import WARM_UP, call_profiled, midmean, node_ms
 
 # Layers that multiply matrices, by the names of OpenVINO's CPU plug-in (cpu_types.cpp in its sources).
 HEAVY = frozenset(
@@ -51,13 +51,19 @@ _WHAT = "matrix products and convolutions"
 
 @dataclass(frozen=True, slots=True)
 class RanNode:
-    """A node that ran: its operator, layer, precision and kernel by OpenVINO's names; `times_ns` of each run."""
+    """A node that ran: its operator, layer, precision and kernel by OpenVINO's names; `times_ns` of each run.
+
+    `originals` are the names of the nodes that OpenVINO made it of, which are its own or, as it reads an ONNX file,
+    those of the file's nodes or values.
+    """
 
     operator: str
     layer: str
     precision: str
     kernel: str
     times_ns: tuple[int, ...]
+    name: str = ""
+    originals: tuple[str, ...] = ()
 
     @property
     def time_ns(self) -> float:
@@ -80,7 +86,10 @@ def computing_nodes(compiled: Any) -> int:
 
 
 def ran_nodes(compiled: Any, feeds: Feeds, clock: Callable[[], int]) -> list[RanNode]:
-    """Run a model that was compiled with PERF_COUNT, and tell what ran. Runs to warm up do not count."""
+    """Run a model that was compiled with PERF_COUNT, and tell what ran. Runs to warm up do not count.
+
+    OpenVINO says of a node that took less than a microsecond in a run that it did not run: what ran once counts.
+    """
     asked = request(compiled, feeds)
     runs: list[Any] = []
 
@@ -94,10 +103,11 @@ def ran_nodes(compiled: Any, feeds: Feeds, clock: Callable[[], int]) -> list[Ran
     found = []
     for place, info in enumerate(counted[-1]):
         about = infos.get(info.node_name)
-        if info.status == info.status.EXECUTED and about is not None:
+        if about is not None and any(one[place].status == info.status.EXECUTED for one in counted):
             times = tuple(_nanoseconds(one[place].real_time) for one in counted)
             layer, precision = about["layerType"].value, about["runtimePrecision"].value
-            found.append(RanNode(info.node_type, layer, precision, info.exec_type, times))
+            originals = tuple(name for name in about["originalLayersNames"].value.split(",") if name)
+            found.append(RanNode(info.node_type, layer, precision, info.exec_type, times, info.node_name, originals))
     return found
 
 
@@ -120,6 +130,29 @@ def operator_times(nodes: Iterable[RanNode], provider: str) -> tuple[OperatorTim
         for operator, ran in by_operator.items()
     )
     return tuple(sorted(times, key=lambda time: (-time.time_ms, time.operator)))
+
+
+def node_times(nodes: Iterable[RanNode], provider: str) -> tuple[NodeTime, ...]:
+    """Times by node, the longest first."""
+    times = (
+        NodeTime(
+            node=node.name,
+            operator=node.operator,
+            provider=provider,
+            time_ms=node_ms(np.asarray(node.times_ns, float)),
+        )
+        for node in nodes
+    )
+    return tuple(sorted(times, key=lambda time: (-time.time_ms, time.node)))
+
+
+def node_origins(nodes: Iterable[RanNode]) -> dict[str, tuple[str, ...]]:
+    """What the nodes that multiply matrices were made of. A Gemm's product bears its name with an addition."""
+    return {
+        node.name: tuple(name.removesuffix("/WithoutBiases") for name in node.originals)
+        for node in nodes
+        if node.layer in HEAVY and node.originals
+    }
 
 
 def prove_precision(nodes: Sequence[RanNode], precision: str, whose: str) -> tuple[str, ...]:

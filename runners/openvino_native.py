@@ -14,7 +14,15 @@ from xbench.protocols import Feeds, Outputs, ProfileReport
 from xbench.records.measurement import CacheUse, Placement
 from xbench.records.profile import Availability, HardwareProfile
 
-from .openvino_compiled import computing_nodes, operator_times, prove_precision, ran_nodes, sparse_note
+from .openvino_compiled import (
+    computing_nodes,
+    node_origins,
+    node_times,
+    operator_times,
+    prove_precision,
+    ran_nodes,
+    sparse_note,
+)
 from .openvino_core import compile_file, core, outputs, request
 from .openvino_options import PRECISIONS, OpenVinoNativeOptions, properties
 from .option_checks import require_precision, typed_options
@@ -112,7 +120,7 @@ class OpenVinoNativeRunner:
         return Placement(asked=PROVIDER, providers=(PROVIDER,), nodes={PROVIDER: computing_nodes(self._compiled)})
 
     def profile_run(self, feeds: Feeds, *, optimised: bool) -> ProfileReport:
-        """Times by operator from OpenVINO's own counters (PERF_COUNT), and the proof of the precision.
+        """Times by operator and node from OpenVINO's own counters (PERF_COUNT), and the proof of the precision.
 
         OpenVINO has no form of a model that is not optimised, and knows no node of the file by its output: there
         are no shapes.
@@ -123,4 +131,11 @@ class OpenVinoNativeRunner:
         notes = prove_precision(nodes, self.profile.precision, self.label) if optimised else ()
         if optimised and self.options.sparse_weights_rate is not None:
             notes += (sparse_note(nodes),)
-        return ProfileReport({PROVIDER: total}, {}, times, notes)
+        return ProfileReport(
+            provider_ns={PROVIDER: total},
+            output_shapes={},
+            operators=times,
+            notes=notes,
+            nodes=node_times(nodes, PROVIDER),
+            origins=node_origins(nodes),
+        )

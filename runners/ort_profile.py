@@ -1,4 +1,4 @@
-"""Times by operator and output shapes, out of the profile that ONNX Runtime writes of a session.
+"""Times by operator and by node, and output shapes, out of the profile that ONNX Runtime writes of a session.
 
 The profile is a list of events in the order in which they ended (onnxruntime.ai, "Profiling Tools"). Each node
 that ran has one of category `Node`, whose duration `dur` is in whole microseconds, rounded down; each call of
@@ -15,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xbench.protocols import ProfileReport
-from xbench.records.measurement import OperatorTime
+from xbench.records.measurement import NodeTime, OperatorTime
+
+from .ort_names import origins
 
 Event = dict[str, Any]
 
@@ -57,7 +59,7 @@ class _Kernel:
 
 
 def read_profile(events: Sequence[Event]) -> ProfileReport:
-    """Times by operator and provider, and the shapes that the nodes of the main graph put out.
+    """Times by operator and provider and by node, and the shapes that the nodes of the main graph put out.
 
     The time of an operator is summed over its nodes in each run, and the sums are averaged over the middle half
     of the runs that count (the midmean; Tukey 1977, "Exploratory Data Analysis"; of three runs it is the
@@ -65,9 +67,9 @@ def read_profile(events: Sequence[Event]) -> ProfileReport:
     than the whole microseconds of the profile. What is lost by rounding down is up to 1 us for each node.
 
     The kernel time of `If`, `Loop` and the like holds that of the nodes in their subgraphs; it is taken off, so
-    that nothing counts twice. ONNX Runtime keeps a million events: where that is less than the runs to warm up
-    and one more, there are no operators, and the providers' time is that of the events that were kept. Nor are
-    there any where a provider does not wait for its kernels.
+    that nothing counts twice among operators; by node, it is theirs. ONNX Runtime keeps a million events: where that
+    is less than the runs to warm up and one more, there are no operators and no nodes, and the providers' time is
+    that of the events that were kept. Nor are there any where a provider does not wait for its kernels.
     """
     whole, rest = _runs(events)
     counted = whole[WARM_UP:]
@@ -77,7 +79,14 @@ def read_profile(events: Sequence[Event]) -> ProfileReport:
     for time in times:
         provider_ns[time.provider] = provider_ns.get(time.provider, 0) + round(time.time_ms * 1e6)
     known = bool(counted) and provider_ns.keys() <= _WAITED_FOR
-    return ProfileReport(provider_ns=provider_ns, output_shapes=_shapes(kernels), operators=times if known else ())
+    nodes = _node_times(kernels) if known else ()
+    return ProfileReport(
+        provider_ns=provider_ns,
+        output_shapes=_shapes(kernels),
+        operators=times if known else (),
+        nodes=nodes,
+        origins={node.node: found for node in nodes if (found := origins(node.node, node.operator))},
+    )
 
 
 def _runs(events: Sequence[Event]) -> tuple[list[list[Event]], list[Event]]:
@@ -143,6 +152,27 @@ def _times(runs: Sequence[Sequence[_Kernel]]) -> tuple[OperatorTime, ...]:
         for key, total in totals.items()
     )
     return tuple(sorted(times, key=lambda time: (-time.time_ms, time.operator, time.provider)))
+
+
+def _node_times(runs: Sequence[Sequence[_Kernel]]) -> tuple[NodeTime, ...]:
+    """By node of the main graph, the longest first; what runs in a node's subgraph is that node's."""
+    totals: dict[tuple[str, str], NDArray[np.float64]] = {}
+    outer: dict[tuple[str, str], _Kernel] = {}
+    for index, run in enumerate(runs):
+        for kernel in run:
+            totals.setdefault(kernel.path[0], np.zeros(len(runs)))[index] += kernel.own_us
+            if len(kernel.path) == 1:
+                outer[kernel.path[0]] = kernel
+    times = (
+        NodeTime(node=key[0], operator=kernel.operator, provider=kernel.provider, time_ms=node_ms(totals[key] * 1000))
+        for key, kernel in outer.items()
+    )
+    return tuple(sorted(times, key=lambda time: (-time.time_ms, time.node)))
+
+
+def node_ms(times_ns: NDArray[np.float64]) -> float:
+    """The time of one node in ms; more digits than these, 0.1 us, would be the profiler's own noise."""
+    return round(midmean(times_ns) / 1e6, 4)
 
 
 def midmean(values: NDArray[np.float64]) -> float:

@@ -59,7 +59,7 @@ OWNERS = {
     "onnx": ("xbench.onnxfile", "xbench.exporters", "xbench.compacting", "xbench.worth"),
     "sklearn": ("xbench.quality",),
     "tokenizers": ("xbench.quality",),
-    "scipy": ("xbench.stats",),
+    "scipy": ("xbench.stats", "xbench.compacting"),
     "rich": ("xbench.report", "xbench.cli"),
     "tabulate": ("xbench.report", "xbench.cli"),
     "typer": ("xbench.cli",),

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .records.measurement import CacheUse, OperatorTime, Placement
+from .records.measurement import CacheUse, NodeTime, OperatorTime, Placement
 from .records.profile import Availability, HardwareProfile
 
 if TYPE_CHECKING:
@@ -40,16 +40,23 @@ class Calibration:
 class ProfileReport:
     """What profiled runs tell. `provider_ns`: kernel time by provider in one run. `output_shapes`: by node key.
 
-    A node's key is its name, or `OP_INDEX` (its operator and its place in the file) where it has none; nodes of
-    subgraphs have none. `operators` come from the same runs, the longest first; empty where the runner cannot
-    tell what a single operator takes, as where it does not wait for the device after each of them. `notes` are
-    told beside the figures, in words that need no name of the model: what the runs prove of the precision, say.
+    A node's key is its name, or `OP_INDEX` (its operator and its place in the file, see `onnxfile.walk.run_keys`)
+    where it has none; nodes of subgraphs have none. `operators` come from the same runs, the longest first; empty
+    where the runner cannot tell what a single operator takes, as where it does not wait for the device after each of
+    them. `notes` are told beside the figures, in words that need no name of the model: what the runs prove of the
+    precision, say.
+
+    `nodes` are the same times node by node, the longest first, of the graph as the runtime optimised it; empty where
+    `operators` are. `origins` tell, by their names, what in the file they were made of: names of the file's nodes or
+    values, all that the runtime tells of a node that multiplies matrices. A node that is not there has none.
     """
 
     provider_ns: dict[str, int]
     output_shapes: dict[str, list[list[int]]]
     operators: tuple[OperatorTime, ...] = ()
     notes: tuple[str, ...] = ()
+    nodes: tuple[NodeTime, ...] = ()
+    origins: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 class Exporter(Protocol):

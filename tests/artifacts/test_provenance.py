@@ -11,8 +11,8 @@ from artifact_kit import changed, exported, model
 from xbench.artifacts.describing import describe
 from xbench.artifacts.keeping import add_provenance, keep, write_sidecar
 from xbench.errors import InvalidError
+from xbench.profiles.finding import reference_profile
 from xbench.road.cautioning import cautions
-from xbench.road.context import reference_profile
 
 ZEROS, ELEMENTS = 64 * 12, 64 * 48 + 48 * 16
 

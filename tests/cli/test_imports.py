@@ -10,7 +10,7 @@ import pytest
 HEAVY = {"torch", "transformers", "onnxruntime"}
 
 
-@pytest.mark.parametrize("command", ["--help", "hardware list"])
+@pytest.mark.parametrize("command", ["--help", "hardware list", "compact --help"])
 def test_no_heavy_library_is_imported(tmp_path, command):
     child = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "xbench", *command.split(" ")],

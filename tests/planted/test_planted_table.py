@@ -1,4 +1,4 @@
-"""The table of planted faults names tests that are there, and all modules of this folder."""
+"""The table of planted faults names tests that are there, and all modules of this folder and of planted reasons."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ if not TABLE.is_file():
 def test_every_test_of_the_table_is_where_it_says():
     there = {
         (path.name, node.name)
-        for path in HERE.glob("test_*.py")
+        for folder in (HERE, HERE.parent / "explaining")
+        for path in folder.glob("test_planted_*.py")
         for node in ast.parse(path.read_text()).body
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
     }

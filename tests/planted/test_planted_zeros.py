@@ -27,8 +27,8 @@ from xbench.prepare.dense import DenseModel  # noqa: E402
 from xbench.prepare.producing import produce  # noqa: E402
 from xbench.prepare.variant import make_variant  # noqa: E402
 from xbench.prepare.workshop import Workshop  # noqa: E402
+from xbench.profiles.finding import reference_profile  # noqa: E402
 from xbench.protocols import Calibration  # noqa: E402
-from xbench.road.context import reference_profile  # noqa: E402
 from xbench.suite.model import VariantSpec  # noqa: E402
 
 HALF = {"name": "half", "prune": {"method": "magnitude", "sparsity": 0.5, "exclude": ["out", "pooler"]}}

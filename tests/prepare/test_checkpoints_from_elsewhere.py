@@ -20,8 +20,8 @@ from xbench.errors import InputError, InvalidError  # noqa: E402
 from xbench.prepare.dense import DenseModel  # noqa: E402
 from xbench.prepare.producing import produce  # noqa: E402
 from xbench.prepare.workshop import Workshop  # noqa: E402
+from xbench.profiles.finding import reference_profile  # noqa: E402
 from xbench.protocols import Calibration  # noqa: E402
-from xbench.road.context import reference_profile  # noqa: E402
 from xbench.suite.model import VariantSpec  # noqa: E402
 
 

@@ -22,8 +22,7 @@ from xbench.prepare import exporting as making  # noqa: E402
 from xbench.prepare.dense import DenseModel  # noqa: E402
 from xbench.prepare.variant import make_variant  # noqa: E402
 from xbench.prepare.workshop import Workshop  # noqa: E402
-from xbench.profiles.finding import all_profiles  # noqa: E402
-from xbench.road.context import reference_profile  # noqa: E402
+from xbench.profiles.finding import all_profiles, reference_profile  # noqa: E402
 from xbench.road.preparing import _modules_wanted, prepare  # noqa: E402
 from xbench.suite.model import VariantSpec  # noqa: E402
 

@@ -19,8 +19,8 @@ from xbench.onnxfile.opening import open_model  # noqa: E402
 from xbench.prepare.dense import load_dense  # noqa: E402
 from xbench.prepare.variant import make_variant  # noqa: E402
 from xbench.prepare.workshop import Workshop  # noqa: E402
+from xbench.profiles.finding import reference_profile  # noqa: E402
 from xbench.protocols import Calibration  # noqa: E402
-from xbench.road.context import reference_profile  # noqa: E402
 from xbench.suite.loading import load_suite  # noqa: E402
 from xbench.suite.model import VariantSpec  # noqa: E402
 

@@ -18,10 +18,10 @@ from xbench.prepare.holding import held, require_held, zeros_of  # noqa: E402
 from xbench.prepare.producing import needs_calibration, produce  # noqa: E402
 from xbench.prepare.scheduling import shares  # noqa: E402
 from xbench.prepare.workshop import Workshop  # noqa: E402
+from xbench.profiles.finding import reference_profile  # noqa: E402
 from xbench.protocols import Calibration  # noqa: E402
 from xbench.pruning.layers import weight_layers  # noqa: E402
 from xbench.records.recipe import Schedule  # noqa: E402
-from xbench.road.context import reference_profile  # noqa: E402
 from xbench.suite.model import VariantSpec  # noqa: E402
 
 

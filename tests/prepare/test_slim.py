@@ -17,8 +17,8 @@ from xbench.prepare import slimming  # noqa: E402
 from xbench.prepare.dense import load_dense  # noqa: E402
 from xbench.prepare.variant import make_variant  # noqa: E402
 from xbench.prepare.workshop import Workshop  # noqa: E402
+from xbench.profiles.finding import reference_profile  # noqa: E402
 from xbench.protocols import Calibration  # noqa: E402
-from xbench.road.context import reference_profile  # noqa: E402
 from xbench.suite.loading import LoadedSuite, load_suite  # noqa: E402
 from xbench.suite.model import VariantSpec  # noqa: E402
 

@@ -25,8 +25,8 @@ from xbench.measure.process import WorkerProcess  # noqa: E402
 from xbench.prepare.dense import DenseModel  # noqa: E402
 from xbench.prepare.variant import make_variant  # noqa: E402
 from xbench.prepare.workshop import Workshop  # noqa: E402
+from xbench.profiles.finding import reference_profile  # noqa: E402
 from xbench.records.profile import HardwareProfile  # noqa: E402
-from xbench.road.context import reference_profile  # noqa: E402
 from xbench.runners import torch_cache  # noqa: E402
 from xbench.runners.torch_gpu import waited_for  # noqa: E402
 from xbench.runners.torch_module import TorchRunner  # noqa: E402

@@ -24,14 +24,20 @@ def add_provenance(path: Path, provenance: Mapping[str, str], inline_bytes: int 
     says what is raised.
     """
     with storing(path):
-        model = settle(path, inline_bytes)
-        kept = {prop.key: prop.value for prop in model.metadata_props if not prop.key.startswith(PREFIX)}
-        own = {PREFIX + key: value for key, value in provenance.items()}
-        own |= {GRAPH: digests(path)[1], AUDIT: audit_totals(audit(open_model(path)))}
-        del model.metadata_props[:]
-        for key, value in sorted((kept | own).items()):
-            model.metadata_props.add(key=key, value=value)
-        write_graph(model, path)
+        settle(path, inline_bytes)
+        sign(path, provenance)
+
+
+def sign(path: Path, provenance: Mapping[str, str]) -> None:
+    """The same for a file that is in xbench's form already. Raises InputError as `open_model` does."""
+    model = open_model(path, load_external=False)
+    kept = {prop.key: prop.value for prop in model.metadata_props if not prop.key.startswith(PREFIX)}
+    own = {PREFIX + key: value for key, value in provenance.items()}
+    own |= {GRAPH: digests(path)[1], AUDIT: audit_totals(audit(open_model(path)))}
+    del model.metadata_props[:]
+    for key, value in sorted((kept | own).items()):
+        model.metadata_props.add(key=key, value=value)
+    write_graph(model, path)
 
 
 def keep(exported: Path, variant: str, folder: Path) -> Artifact:

@@ -85,7 +85,7 @@ def parity(references: Sequence[Outputs], found: Sequence[Outputs], precision: s
             if name not in outputs:
                 raise InvalidError(f"{whose} has no output {name!r}", f"it has {', '.join(outputs)}")
             if not comparable(reference[name]):
-                _require_same_text(name, reference[name], outputs[name], whose)
+                require_same_text(name, reference[name], outputs[name], whose)
                 continue
             one = output_parity(name, reference[name], outputs[name])
             before = worst.get(name)
@@ -98,7 +98,8 @@ def parity(references: Sequence[Outputs], found: Sequence[Outputs], precision: s
     return Parity(outputs=tuple(worst.values()), inputs_tried=len(references), tolerance=tolerance, passed=passed)
 
 
-def _require_same_text(name: str, reference: NDArray[Any], found: NDArray[Any], whose: str) -> None:
+def require_same_text(name: str, reference: NDArray[Any], found: NDArray[Any], whose: str) -> None:
+    """Raise InvalidError unless two outputs of text are equal."""
     if not np.array_equal(reference, found):
         raise InvalidError(f"The text output {name!r} of {whose} is not that of its reference")
 

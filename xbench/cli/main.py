@@ -23,9 +23,12 @@ from .options import (
     Precision,
     ProfileDir,
     Quiet,
+    RoundBudget,
+    Speedup,
     StepOutput,
     StepVariant,
     SuiteFile,
+    Target,
     TimeLimit,
     Trust,
 )
@@ -135,6 +138,9 @@ def prune(
     suite: SuiteFile,
     output: StepOutput,
     variant: StepVariant = None,
+    target: Target = None,
+    speedup: Speedup = None,
+    budget: RoundBudget = None,
     time_limit: TimeLimit = None,
     json_file: Json = None,
     quiet: Quiet = False,
@@ -142,12 +148,20 @@ def prune(
     force: Force = False,
     profile_dir: ProfileDir = None,
 ) -> None:
-    """Prune the variants, and nothing more: NAME.safetensors of each, with a report beside it."""
+    """Prune the variants, and nothing more: NAME.safetensors of each, with a report beside it.
+
+    With --target and --speedup: choose the width of each layer so that the speedup is reached as measured there.
+    """
     from ..suite.loading import load_suite
     from .parsing import step_options
     from .steps import walk_and_show
 
     options = replace(step_options(output, variant, time_limit, profile_dir), trusted=trust, force=force)
+    if target is not None or speedup is not None or budget is not None:
+        from .fitting import fit_and_show, fit_options
+
+        asked = fit_options(options, target, speedup, budget)
+        raise typer.Exit(fit_and_show(load_suite(suite), asked, json_file, quiet))
     raise typer.Exit(walk_and_show("prune", load_suite(suite), options, json_file, quiet))
 
 
@@ -207,6 +221,37 @@ def inspect(
     )
 
 
+@app.command()
+def compact(
+    masked: Annotated[Path, typer.Argument(metavar="MASKED.onnx", help="The file whose units are only zeroed.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT.onnx", help="The file to write.")],
+    shape: Annotated[
+        list[str] | None,
+        typer.Option("--shape", metavar="INPUT=SIZES", help="Such as image=1x3x224x224; repeatable."),
+    ] = None,
+    inputs: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--inputs", metavar="FILE", help="An .npz file with real inputs to verify with; repeatable, of any sizes."
+        ),
+    ] = None,
+    details: Annotated[bool, typer.Option("--details", help="Every group, output and set of inputs.")] = False,
+    force: Force = False,
+    time_limit: TimeLimit = None,
+    json_file: Json = None,
+    quiet: Quiet = False,
+) -> None:
+    """Remove channels, neurons and heads that are only zeroed. Written only if it computes the same."""
+    from ..compacting.compacting import Compacting
+    from ..compacting.verifying import Verifying
+    from .compacting import compact_and_show
+    from .parsing import run_options, shapes
+
+    limit = run_options(None, None, None, time_limit, RESULTS, None).time_limit or Verifying.time_limit
+    how = Compacting(shapes(shape or ()), tuple(inputs or ()), force, Verifying(limit))
+    raise typer.Exit(compact_and_show(masked, out, how, details, json_file, quiet))
+
+
 @app.command("self-test")
 def self_test(
     hardware: Annotated[str, typer.Option(metavar="NAME", help="Hardware profile to try.")] = "cpu",
@@ -250,6 +295,24 @@ def report(
     from .reporting import report_run
 
     report_run(name, output, form, details)
+
+
+@app.command()
+def explain(
+    name: RunName = "last",
+    variant: Annotated[
+        list[str] | None, typer.Option("--variant", metavar="NAME", help="Only this variant; repeatable.")
+    ] = None,
+    hardware: Annotated[
+        list[str] | None, typer.Option("--hardware", metavar="NAME", help="Only this device; repeatable.")
+    ] = None,
+    json_file: Json = None,
+    output: Output = RESULTS,
+) -> None:
+    """Why each variant of a recorded run is as fast as it is, with evidence, and what to do next. Runs nothing."""
+    from .explaining import explain_run
+
+    explain_run(name, output, variant or (), hardware or (), json_file)
 
 
 @app.command()

@@ -57,4 +57,20 @@ StepVariant = Annotated[
     list[str] | None,
     typer.Option("--variant", metavar="NAME", help="Only this variant; repeatable. Default: all of the suite."),
 ]
+Target = Annotated[
+    str | None,
+    typer.Option(
+        "--target", metavar="NAME", help="Choose widths for this hardware profile, by measuring; with --speedup."
+    ),
+]
+Speedup = Annotated[
+    float | None,
+    typer.Option("--speedup", metavar="X", help="The measured speedup to reach on the target, such as 2.0."),
+]
+RoundBudget = Annotated[
+    str | None,
+    typer.Option(
+        "--budget", metavar="TIME", help="Time to measure in each round of the search, such as 30s. Default: 20s."
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace files that are there.")]

@@ -58,6 +58,11 @@ def step_options(
     )
 
 
+def seconds_of(option: str, text: str | None) -> float | None:
+    """A time such as `30s`; None where none is given. Raises InputError."""
+    return _parsed(option, text, seconds, _LONGEST_SECONDS)
+
+
 def shapes(values: Sequence[str]) -> dict[str, tuple[int, ...]]:
     """`INPUT=1x3x224x224` for each input; `INPUT=` is a scalar. Raises InputError."""
     found: dict[str, tuple[int, ...]] = {}

@@ -65,14 +65,15 @@ def _cells(row: StepRow, step: str) -> tuple[str, ...]:
 
 
 def asked(recipe: Recipe | None) -> str:
-    """What a recipe asks for, such as `50 %`, `2:4` or `heads 25 %, neurons 50 %`."""
+    """What a recipe asks for, such as `50 %`, `2:4`, `heads 25 %, neurons 50 %` or `widths of 36 layers`."""
     if recipe is None:
         return _NONE
     if isinstance(recipe, NMRecipe):
         return f"{recipe.n}:{recipe.m}"
     if isinstance(recipe, StructuredRecipe):
-        parts = {name: getattr(recipe, name) for name in ("channels", "neurons", "heads", "layers")}
-        return ", ".join(f"{name} {_per_cent(share)}" for name, share in parts.items() if share is not None)
+        if recipe.widths:
+            return f"widths of {len(recipe.widths)} layer{'s' if len(recipe.widths) > 1 else ''}"
+        return ", ".join(f"{name} {_per_cent(share)}" for name, share in recipe.shares.items())
     return _per_cent(recipe.sparsity)
 
 

@@ -89,12 +89,17 @@ class Stays:
 class Plan:
     """What goes. `values` and `constants` have, for each axis that gets narrower, the indices that stay, ascending.
 
-    Keys of `values` are (value, axis), those of `constants` (operand, axis): a constant that several nodes take may
-    get narrower for one and stay for another.
+    Keys of `values` are (value, axis) of what nodes compute, those of `constants` (operand, axis): a constant that
+    several nodes take may get narrower for one and stay for another. Constant indices of Gather are not listed: they
+    are counted anew. Every value equals what it was at the indices that stay. That holds for what is computed from
+    sizes (the scale of attention from the width of a head); only the shapes that Reshape, Expand and their like are
+    told become those of their outputs. `shares` has the open axes of values that are made of an open one and one that
+    gets narrower (batch x heads): (what stays, of how many). A Reshape that makes one is told -1 for it.
     """
 
     values: Mapping[tuple[str, int], Indices] = field(default_factory=dict)
     constants: Mapping[tuple[Operand, int], Indices] = field(default_factory=dict)
+    shares: Mapping[tuple[str, int], tuple[int, int]] = field(default_factory=dict)
     folds: tuple[Fold, ...] = ()
     carries: tuple[Carry, ...] = ()
     gone: tuple[Gone, ...] = ()

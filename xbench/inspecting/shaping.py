@@ -14,6 +14,7 @@ from ..onnxfile.inputs import make_inputs, plan_inputs
 from ..onnxfile.macs import Shape
 from ..onnxfile.npz import load_sets
 from ..onnxfile.opening import open_model
+from ..onnxfile.seen_shapes import seen_shapes
 from ..onnxfile.signature import shape_text, signature
 from ..protocols import Feeds
 
@@ -91,9 +92,7 @@ def shapes_inside(path: Path, fed: Fed, running: LoadedModel | str) -> Seen:
             note = note or found
         else:
             source = "run"
-            for index, node in enumerate(model.graph.node):
-                mine = found.get(node.name or f"{node.op_type}_{index}", ())
-                values |= {name: tuple(shape) for name, shape in zip(node.output, mine, strict=False) if name}
+            values |= seen_shapes(model.graph, found)
     return Seen(values, fed.shapes, fed.lines, source, note)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import InputError, InvalidError
 from ..protocols import Feeds, Outputs, ProfileReport
 from ..records.audit import OptimisedAudit
-from ..records.measurement import CacheUse, ColdStart, MemoryUse, OperatorTime, Placement, WarmUp
+from ..records.measurement import CacheUse, ColdStart, MemoryUse, NodeTime, OperatorTime, Placement, WarmUp
 from ..records.profile import HardwareProfile, PlacementRule
 from .exchange import read_arrays, write_arrays
 from .process import WorkerProcess
@@ -57,6 +57,18 @@ class LoadedModel:
         answer = self._process.request("settle", look_seconds=look_seconds, expected_seconds=expected)
         return WarmUp.model_validate(answer)
 
+    def timed(self, feeds: Feeds, calls: int) -> Sequence[int]:
+        """Durations of so many inferences in nanoseconds, after a warm-up."""
+        inputs = self._folder / "timed.npz"
+        write_inputs(inputs, [feeds])
+        self._process.request("read_inputs", inputs=str(inputs))
+        self._process.request("bind")
+        self._process.request("warm_up", seconds=0.1, calls=3)
+        samples: Sequence[int] = self._process.request("block", queries=calls, first=0, calls_per_query=1)[
+            "samples_ns"
+        ]
+        return samples
+
     def memory(self) -> MemoryUse:
         """The peaks of this process until now."""
         return MemoryUse.model_validate(self._process.request("memory"))
@@ -97,8 +109,14 @@ class LoadedModel:
         answer = self._process.request(
             "profile_run", inputs=str(inputs), optimised=optimised, expected_seconds=expected
         )
-        operators = tuple(OperatorTime.model_validate(one) for one in answer["operators"])
-        return ProfileReport(answer["provider_ns"], answer["output_shapes"], operators, tuple(answer["notes"]))
+        return ProfileReport(
+            provider_ns=answer["provider_ns"],
+            output_shapes=answer["output_shapes"],
+            operators=tuple(OperatorTime.model_validate(one) for one in answer["operators"]),
+            notes=tuple(answer["notes"]),
+            nodes=tuple(NodeTime.model_validate(one) for one in answer["nodes"]),
+            origins={name: tuple(origins) for name, origins in answer["origins"].items()},
+        )
 
     def optimised(self) -> OptimisedAudit:
         """What became of the file's zeros in the graph that the runtime made of it. Asked after all that is timed.

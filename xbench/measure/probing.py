@@ -16,11 +16,10 @@ from ..machine.cpus import thread_count
 from ..machine.turns import alone_on_the_machine
 from ..onnxfile.matmul import Form, write_matmul
 from ..plugins import runner_class
-from ..protocols import Feeds
 from ..records.ceilings import MeasuredRate
 from ..records.profile import HardwareProfile, Precision
 from .copying import array_bytes
-from .inspection import LoadedModel, check_placement, write_inputs
+from .inspection import LoadedModel, check_placement
 from .model_file import needs_module
 from .process import WorkerProcess
 
@@ -186,18 +185,8 @@ def _one_size(profile: HardwareProfile, form: Form, size: int, how: Probe) -> tu
         feeds, operations = write_matmul(path, form, size)
         with WorkerProcess(path, label, profile, how.time_limit) as process:
             model = LoadedModel(process, folder)
-            samples = _timed(process, folder / "timed.npz", feeds, how)
+            samples = model.timed(feeds, how.repeats)
             report = model.profile(feeds, optimised=True)
             check_placement(model.placement, report.provider_ns, profile)
     rate = _rate(operations / 1e12, samples, f"{_WORDS[form]}, {size} x {size}")
     return rate, float(np.median(samples)) / 1e9
-
-
-def _timed(process: WorkerProcess, inputs: Path, feeds: Feeds, how: Probe) -> Sequence[int]:
-    """Durations in nanoseconds of as many inferences as there are repeats, after a warm-up."""
-    write_inputs(inputs, [feeds])
-    process.request("read_inputs", inputs=str(inputs))
-    process.request("bind")
-    process.request("warm_up", seconds=0.1, calls=3)
-    samples: Sequence[int] = process.request("block", queries=how.repeats, first=0, calls_per_query=1)["samples_ns"]
-    return samples

@@ -33,6 +33,7 @@ from .messages import Message, error_message, send
 from .meters import ConditionsMeter, MemoryMeter, observed
 from .ticking import clock_step, require_fine
 from .timing import time_calls
+from .visiting import Visits
 from .warming import settle, settled, warm_up
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
@@ -55,6 +56,7 @@ class Worker:
         self.import_ns = time.monotonic_ns() - start
         self.path, self.label = Path(path), label
         self.runner: Runner = kind(self.path, label, profile)
+        self.visits = Visits(kind, profile)
         self.feeds: list[Feeds] = []
         self.calls: list[Callable[[], object]] = []
         self.memory_use = MemoryMeter()
@@ -181,6 +183,11 @@ class Worker:
 
         return optimised_audit(self.runner, self.path, self.label).model_dump()
 
+    def visit(self, path: str, label: str, inputs: str, warmup_seconds: float, block_seconds: float) -> Message:
+        """Time another model for a moment; asked of a worker that has loaded none. See `visiting`."""
+        feeds = split_sets(read_arrays(Path(inputs)))[0]
+        return self.visits.visit(Path(path), label, feeds, warmup_seconds, block_seconds)
+
     def profile_run(self, inputs: str, optimised: bool) -> Message:
         """Profiled runs apart from the timed ones."""
         feed = split_sets(read_arrays(Path(inputs)))[0]
@@ -190,6 +197,8 @@ class Worker:
             "output_shapes": report.output_shapes,
             "operators": [one.model_dump() for one in report.operators],
             "notes": report.notes,
+            "nodes": [one.model_dump() for one in report.nodes],
+            "origins": report.origins,
         }
 
 
@@ -217,6 +226,7 @@ _COMMANDS = frozenset(
         "infer",
         "optimised",
         "profile_run",
+        "visit",
     }
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 import onnx
@@ -17,6 +18,22 @@ def shown(text: str) -> str:
 def label(node: onnx.NodeProto) -> str:
     """The node's name; its first output where it has no name."""
     return node.name or next((output for output in node.output if output), node.op_type)
+
+
+def run_keys(graph: onnx.GraphProto) -> list[str]:
+    """What ONNX Runtime calls each node of a file's main graph in a profile; empty where that tells no node.
+
+    That is its name, or `OP_INDEX` where it has none: its place in the file without the Constant nodes, which are
+    made initializers when the file is read. Empty for these, and where several have one key.
+    """
+    keys: list[str] = []
+    place = 0
+    for node in graph.node:
+        constant = node.op_type == "Constant" and node.domain in STANDARD_DOMAINS
+        keys.append("" if constant else node.name or f"{node.op_type}_{place}")
+        place += not constant
+    counts = Counter(keys)
+    return [key if counts[key] == 1 else "" for key in keys]
 
 
 def subgraphs(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:

@@ -29,14 +29,26 @@ _PAGE = 4096
 def settle(path: Path, inline_bytes: int = INLINE_BYTES) -> onnx.ModelProto:
     """Write the file at `path` again in xbench's form, and give the model, its weights where they are now.
 
-    What says nothing of the computation goes: the producer, documentation, and the metadata of nodes, values,
-    tensors and graphs (torch writes stack traces with paths of the machine there). Weights of more than
-    `inline_bytes` bytes in all go to one file beside, `NAME.onnx.data`; other data files of the model are
-    removed. Raises InputError as `open_model` does, InvalidError where the model cannot be written.
+    Other data files of the model are removed. Raises InputError as `open_model` does, InvalidError where the model
+    cannot be written.
     """
     model = open_model(path, load_external=False)
     before = {stretch_of(path, tensor).file for tensor in external_tensors(model)}
     model = open_model(path)
+    data = write_model(model, path, inline_bytes)
+    for old in before - ({data.resolve()} if data else set()):
+        old.unlink()
+    return model
+
+
+def write_model(model: onnx.ModelProto, path: Path, inline_bytes: int = INLINE_BYTES) -> Path | None:
+    """Write a model that holds all its weights to `path`, in xbench's form. Returns the file of its data, if any.
+
+    What says nothing of the computation goes: the producer, documentation, and the metadata of nodes, values,
+    tensors and graphs (torch writes stack traces with paths of the machine there). Weights of more than
+    `inline_bytes` bytes in all go to one file beside, `NAME.onnx.data`, and are no longer in `model`. Raises
+    InvalidError where the model cannot be written.
+    """
     _clean(model)
     data = path.with_name(path.name + DATA_SUFFIX)
     beside = sum(map(packed_bytes, _movable(model))) > inline_bytes
@@ -44,9 +56,7 @@ def settle(path: Path, inline_bytes: int = INLINE_BYTES) -> onnx.ModelProto:
         with data.open("wb") as file:
             _move_weights(model, data.name, file)
     write_graph(model, path)
-    for old in before - ({data.resolve()} if beside else set()):
-        old.unlink()
-    return model
+    return data if beside else None
 
 
 def write_graph(model: onnx.ModelProto, path: Path) -> None:

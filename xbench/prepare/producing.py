@@ -29,7 +29,7 @@ def produce(spec: VariantSpec, workshop: Workshop) -> tuple[torch.nn.Module, Pru
     recipe needs calibration data and there are none.
     """
     if spec.prune is not None:
-        module, report = pruned(spec, spec.prune, _material(spec.prune, workshop), workshop)
+        module, report = pruned(spec, spec.prune, material_for(spec.prune, workshop), workshop)
     elif spec.checkpoint is not None:
         module, report = _from_checkpoint(spec, spec.checkpoint, workshop)
     elif spec.finetune is not None:
@@ -44,7 +44,8 @@ def needs_calibration(recipe: Recipe) -> bool:
     return not {recipe.method, getattr(recipe, "importance", "")}.isdisjoint({"wanda", "taylor"})
 
 
-def _material(recipe: Recipe, workshop: Workshop) -> Material:
+def material_for(recipe: Recipe, workshop: Workshop) -> Material:
+    """What the recipe may look at: the calibration data, and the user's loss, where it asks for them."""
     loss = getattr(recipe, "loss", None)
     material = workshop.material(calibrated=needs_calibration(recipe))
     return material if loss is None else replace(material, loss=_loss(loss, workshop))

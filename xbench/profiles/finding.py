@@ -43,6 +43,12 @@ def shipped_profiles() -> Profiles:
     return _profiles(())
 
 
+def reference_profile() -> HardwareProfile:
+    """The CPU without graph optimisations: what every other runner's outputs are held against (rule 12)."""
+    cpu = shipped_profiles()["cpu"]
+    return cpu.model_copy(update={"options": {**cpu.options, "optimisation": "none"}})
+
+
 def all_profiles(folders: Sequence[Path] = ()) -> Profiles:
     """The profiles of all folders: shipped, the user's, the working directory's, and these; a later one wins.
 

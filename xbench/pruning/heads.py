@@ -17,14 +17,14 @@ def find_attention(module: nn.Module, scope: Scope) -> list[Attention]:
 
     Raises InputError where there are none, and, naming it, for one that is not understood.
     """
-    found = [(name, part) for name, part in module.named_modules() if _is_attention(part)]
+    found = _attention_modules(module)
     if not found:
         raise InputError(
             "The recipe prunes heads, but the model has no attention module",
             f"{type(module).__name__} has no module whose class is called Attention",
             "leave heads out, and name channels or neurons",
         )
-    chosen = [(name, part) for name, part in found if _in_scope(name, part, scope)]
+    chosen = attention_in_scope(module, scope)
     if not chosen:
         raise InputError(
             "The recipe prunes heads, but it leaves out every attention module",
@@ -32,6 +32,11 @@ def find_attention(module: nn.Module, scope: Scope) -> list[Attention]:
             "name one of them in include, and the class of its projections in types, if there are types",
         )
     return [understand(name, part) for name, part in chosen]
+
+
+def attention_in_scope(module: nn.Module, scope: Scope) -> list[tuple[str, nn.Module]]:
+    """The attention modules in scope, understood or not; none where the model has none."""
+    return [(name, part) for name, part in _attention_modules(module) if _in_scope(name, part, scope)]
 
 
 def shrink(module: nn.Module, attention: Attention, units: int) -> None:
@@ -64,6 +69,10 @@ def settle_configs(module: nn.Module, pruned: Sequence[Attention]) -> tuple[str,
     uneven = any(len(found) > 1 for found in shapes.values())
     note = "attention layers now differ in their heads: the configuration tells those of the dense model"
     return (note,) if uneven else ()
+
+
+def _attention_modules(module: nn.Module) -> list[tuple[str, nn.Module]]:
+    return [(name, part) for name, part in module.named_modules() if _is_attention(part)]
 
 
 def _is_attention(part: nn.Module) -> bool:

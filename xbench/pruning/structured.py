@@ -19,7 +19,8 @@ def prune_structured(module: nn.Module, recipe: StructuredRecipe, material: Mate
 
     Layers go first (see `remove_blocks`), and the rest is chosen in what is left. What a unit is worth is told by
     `recipe.importance` (see `Scorer`); units are compared within a group. Never more goes than the share asked for,
-    and at least one unit stays.
+    and at least one unit stays. Where the recipe names widths, so many units of the named groups stay, and all of the
+    others.
 
     What hangs together is found by Torch-Pruning's dependency graph, and in models that it cannot follow (rotary
     decoders, GPT-2's Conv1D) by their known structure.
@@ -39,11 +40,12 @@ def prune_structured(module: nn.Module, recipe: StructuredRecipe, material: Mate
     if recipe.layers is not None:
         whole = remove_blocks(module, recipe, material)
         layers, notes = whole.layers, whole.notes
-    if recipe.channels is not None or recipe.neurons is not None or recipe.heads is not None:
+    if recipe.widths or recipe.shares.keys() - {"layers"}:
         narrower = _narrow(module, recipe, material)
         layers, notes = (*layers, *narrower.layers), (*notes, *narrower.notes)
     if not layers and material.dense is None:
-        raise InputError("The recipe prunes nothing", "; ".join(notes), "raise the share, or lower round_to")
+        remedy = "lower a width" if recipe.widths else "raise the share, or lower round_to"
+        raise InputError("The recipe prunes nothing", "; ".join(notes), remedy)
     return Touched(layers=layers, notes=notes)
 
 

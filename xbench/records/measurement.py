@@ -91,13 +91,33 @@ class OperatorTime(Record):
 class NodeTime(Record):
     """Kernel time of one node of the main graph as the runtime optimised it, in one profiled inference.
 
-    `node` is the name that the runtime gives it: a fused or reordered node has another one than in the file.
+    `node` is the name that the runtime gives it: a fused or reordered node has another one than in the file. What a
+    node runs in graphs of its own, such as the body of a loop, is its own time here.
+
+    `layer` is the layer of the file that the node computes, with what the runtime fused into it, by the name of its
+    `LayerWork`; empty where it computes none, several, or it cannot be told for sure. Several nodes may be one
+    layer's.
     """
 
     node: str
     operator: str
     provider: str
     time_ms: float
+    layer: str = ""
+
+
+class NodeCost(Record):
+    """What a node costs on a target that computes next to nothing: products of 1x8 by 8x8 in a chain.
+
+    `timed_us`, microseconds, is by how much a call takes longer for each node more, timed as any call is, without a
+    profiler. `profiled_us` is what the profiler shows for such a node, in the middle of all: where it is more, that
+    much of *each* node's profiled time is the profiler's own, and is to be taken off before a node of some
+    microseconds is said to take any.
+    """
+
+    timed_us: float
+    profiled_us: float
+    nodes: int
 
 
 class Placement(Record):

@@ -184,11 +184,27 @@ class StructuredRecipe(_WithLoss):
 
     @model_validator(mode="after")
     def _something_to_prune(self) -> StructuredRecipe:
-        if self.channels is None and self.neurons is None and self.heads is None and self.layers is None:
-            raise ValueError("name at least one of channels, neurons, heads, layers, each with its share")
+        if not self.shares and not self.widths:
+            raise ValueError("name at least one of channels, neurons, heads, layers, each with its share; or widths")
         if self.layers is not None and not self.remove:
             raise ValueError("whole layers can only be removed: leave out remove: false, or layers")
         return self
+
+    @model_validator(mode="after")
+    def _widths_alone(self) -> StructuredRecipe:
+        if self.widths and self.shares:
+            raise ValueError(f"widths say what stays, and shares what goes: leave out {', '.join(self.shares)}")
+        if self.widths and self.round_to != 1:
+            raise ValueError("widths are kept as they are given: leave out round_to")
+        if self.widths and self.schedule.steps > 1:
+            raise ValueError("widths have no steps in between: leave out schedule.steps")
+        return self
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """The share of each unit that goes, by the unit's name; none where the recipe names widths."""
+        named = {"channels": self.channels, "neurons": self.neurons, "heads": self.heads, "layers": self.layers}
+        return {unit: share for unit, share in named.items() if share is not None}
 
 
 Recipe = Annotated[

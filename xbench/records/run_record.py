@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_serializer
 
 from .artifact import Artifact, Parity
 from .audit import OptimisedAudit
@@ -13,7 +14,7 @@ from .comparison import CaseResult, Comparison, GateVerdict
 from .estimate import GateOutcome
 from .fingerprint import Fingerprint
 from .load import Load
-from .measurement import ColdStart, NodeTime, OperatorTime, WarmUp
+from .measurement import ColdStart, NodeCost, NodeTime, OperatorTime, WarmUp
 from .profile import Availability, HardwareProfile
 from .quality import QualityResult
 from .work import Ceiling, LayerWork
@@ -74,8 +75,10 @@ class GroupState(Record):
     the runtime made of it; there is none where nothing is computed.
 
     What an explanation rests on: `nodes`, by variant, are the profiled times of the runtime's own nodes, `layers`
-    what each layer of the file computes at the shapes that are fed, and `ceiling` the rates of the target that was
-    measured on; `ceiling_note` is why there are none. Older records have none of them.
+    what each layer of the file computes at the shapes of the first set of inputs, and `ceiling` the rates of the
+    target that was measured on; `layer_notes`, by variant, and `ceiling_note` are why there are none. There are no
+    nodes where a runner cannot tell what a single one takes. `node_cost` is what a node that computes next to
+    nothing costs there, and `node_cost_note` why that is not known. Older records have none of them.
     """
 
     hardware: str
@@ -113,10 +116,21 @@ class GroupState(Record):
     operators: dict[str, tuple[OperatorTime, ...]] = {}
     nodes: dict[str, tuple[NodeTime, ...]] = {}
     layers: dict[str, tuple[LayerWork, ...]] = {}
+    layer_notes: dict[str, str] = {}
     ceiling: Ceiling | None = None
     ceiling_note: str = ""
+    node_cost: NodeCost | None = None
+    node_cost_note: str = ""
     cases: tuple[CaseResult, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
+
+    @field_serializer("nodes", "layers", when_used="json")
+    def _short(self, by_variant: Mapping[str, Sequence[Record]]) -> dict[str, list[dict[str, Any]]]:
+        """Hundreds of them in a group: what a field would be anyway is left out of the file."""
+        return {
+            name: [one.model_dump(mode="json", exclude_defaults=True) for one in every]
+            for name, every in by_variant.items()
+        }
 
 
 def pair_key(baseline: str, candidate: str) -> str:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
+from ..explaining import explanations
 from ..records.comparison import Comparison
+from ..records.explanation import Explanation
 from ..records.run_record import GroupState, RunRecord
 from .expected import expectations
 from .words import sentence
 
 SCHEMA = "xbench.report/1"
+EXPLAIN_SCHEMA = "xbench.explain/1"
 
 
 def as_data(record: RunRecord) -> dict[str, Any]:
@@ -38,9 +42,16 @@ def as_data(record: RunRecord) -> dict[str, Any]:
         "operators": {f"{g.hardware}/{g.workload}": _operators(g) for g in record.groups},
         "quality": [result.model_dump() for result in record.quality],
         "expectations": [one.model_dump() for group in record.groups for one in expectations(record, group)],
+        "explanations": [one.model_dump() for one in explanations(record)],
         "verdicts": [verdict.model_dump() for verdict in record.verdicts],
         "stage_seconds": record.stage_seconds,
     }
+    return {key: _finite(value) for key, value in data.items()}
+
+
+def explained_data(record: RunRecord, explained: Sequence[Explanation]) -> dict[str, Any]:
+    """Explanations alone: what `xbench explain --json` writes."""
+    data = {"schema": EXPLAIN_SCHEMA, "run": record.id, "explanations": [one.model_dump() for one in explained]}
     return {key: _finite(value) for key, value in data.items()}
 
 

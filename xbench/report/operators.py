@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ..explaining.thresholds import AGREE_WITHIN, LEAST_NODE_MS
+from ..explaining.times import added_ms
 from ..records.run_record import GroupState, RunRecord
 from .rows import Table, three_figures
 
@@ -12,11 +14,6 @@ ABSENT = "none"
 """Stands where a variant has no node of an operator; it is no missing figure."""
 
 _ROWS = 6
-# A kernel's time is cut to whole microseconds. Where a node takes as long as this, a time is at most 5 % too short.
-_LEAST_NODE_MS = 0.020
-# The parts must tell what the whole tells. Profiles that do not add up to the timed speedup within a quarter were
-# disturbed, or show what profiling costs; a quarter is what some microseconds for each node may come to.
-_AGREE_WITHIN = 1.25
 _Key = tuple[str, str]  # operator, provider
 
 
@@ -70,16 +67,18 @@ def _table(record: RunRecord, group: GroupState) -> Table:
     simulated = "SIMULATED, " if group.simulated else ""
     title = f"Where the time is (profiled apart): {simulated}{group.hardware}, workload {group.workload}"
     columns = ("operator", *(f"{name} ms" for name in names))
-    remarks = (*_remarks(names[0], providers), *(doubt for doubt in doubts.values() if doubt))
+    told = _remarks(names[0], providers, added_ms(group.node_cost))
+    remarks = (*told, *(doubt for doubt in doubts.values() if doubt))
     return Table(title, remarks, columns, tuple(rows))
 
 
-def _remarks(base: str, providers: Sequence[str]) -> tuple[str, ...]:
-    least = f"{_LEAST_NODE_MS * 1000:.0f} us"
+def _remarks(base: str, providers: Sequence[str], added: float) -> tuple[str, ...]:
+    slows = f"adds about {1000 * added:.2g} us to each node" if added else "slows small nodes"
+    least = f"{LEAST_NODE_MS * 1000:.0f} us"
     return (
         f"kernel time of one inference, on {', '.join(providers)}; in brackets how many times as fast as {base}, "
         f"where nodes take {least} or more on average: kernel times come in whole microseconds",
-        "each variant was profiled once, in a session of its own, one after the other: profiling slows small nodes, "
+        f"each variant was profiled once, in a session of its own, one after the other: profiling {slows}, "
         "so sums differ from latencies, and a few per cent (more on a busy machine) are no difference",
     )
 
@@ -92,7 +91,7 @@ def _doubt(group: GroupState, pair: tuple[str, str], base: dict[_Key, _Time], ca
     if timed is None or not all(sums):
         return ""
     profiled = sums[0] / sums[1]
-    if 1 / _AGREE_WITHIN <= profiled / timed.point <= _AGREE_WITHIN:
+    if 1 / AGREE_WITHIN <= profiled / timed.point <= AGREE_WITHIN:
         return ""
     return (
         f"no speedups of {name}: by the sum of its kernel times it is {profiled:.2f}x as fast, and timed it is "
@@ -134,4 +133,4 @@ def _speedup(base: _Time, candidate: _Time) -> str:
 
 
 def _told(time: _Time) -> bool:
-    return time.nodes > 0 and time.ms >= _LEAST_NODE_MS * time.nodes
+    return time.nodes > 0 and time.ms >= LEAST_NODE_MS * time.nodes

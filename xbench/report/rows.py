@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from ..explaining import explain
 from ..gate.deciding import worst
 from ..records.artifact import Artifact
 from ..records.comparison import Comparison
@@ -94,7 +95,7 @@ def _measured(record: RunRecord, device: DeviceState, group: GroupState) -> Tabl
     rows = [_row(record, group, state, metric, others) for state in record.states_on(group.hardware)]
     expected = (one.text for one in expectations(record, group))
     remarks = _remarks(group, record.baseline_on(group.hardware))
-    return Table(_title(device), (*remarks, *expected), columns, tuple(rows))
+    return Table(_title(device), (*remarks, *expected, *_whys(record, group)), columns, tuple(rows))
 
 
 def _remarks(group: GroupState, baseline: str) -> tuple[str, ...]:
@@ -120,6 +121,27 @@ def _remarks(group: GroupState, baseline: str) -> tuple[str, ...]:
     unknown = (f"ideal speedup of {name} not known: {note}" for name, note in group.ideal_notes.items())
     turns = () if group.schedule == "interleaved" else ("loaded in turns (ABBA): they do not fit in memory together",)
     return first, _fed(group), *placed, *turns, *taken, *unknown, *_told(group)
+
+
+def _whys(record: RunRecord, group: GroupState) -> Iterator[str]:
+    """Why variants fell short of their ideals, each in one line; nothing where times are scripted."""
+    first = _first(group)
+    short = False
+    for comparison in group.comparisons:
+        if comparison.simulated:
+            continue
+        found = explain(record, group, comparison)
+        if found.outcome == "not reached" or (found.outcome == "nothing to reach" and found.reasons):
+            short = True
+            second = "" if comparison is first[comparison.candidate] else f", against {comparison.baseline}"
+            yield f"why{second}: {found.summary}"
+    if short:
+        yield f"more on this: `xbench explain {record.id}`"
+
+
+def _first(group: GroupState) -> dict[str, Comparison]:
+    """The comparison of each variant that is told without its baseline."""
+    return {comparison.candidate: comparison for comparison in reversed(group.comparisons)}
 
 
 def _apart(group: GroupState) -> Iterator[str]:
@@ -153,12 +175,15 @@ def _told(group: GroupState) -> Iterator[str]:
         for line in lines:
             whose.setdefault(line, []).append(variant)
     yield from (f"{', '.join(variants)}: {line}" for line, variants in whose.items())
-    first = {comparison.candidate: comparison for comparison in reversed(group.comparisons)}
+    first = _first(group)
+    warned: dict[str, list[str]] = {}
     for comparison in group.comparisons:
         who = comparison.candidate
         if comparison is not first[who]:
             who = f"{who} against {comparison.baseline}"
-        yield from (f"caution, {who}: {line}" for line in comparison.cautions)
+        for line in comparison.cautions:
+            warned.setdefault(line, []).append(who)
+    yield from (f"caution, {', '.join(variants)}: {line}" for line, variants in warned.items())
 
 
 def _placement(where: Placement) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..machine.emulator import SLOWDOWN
-from ..profiles.finding import shipped_profiles
+from ..profiles.finding import reference_profile
 from ..progress import Journey
 from ..protocols import Calibration
 from ..quality.calibration import calibration_data
@@ -30,12 +30,6 @@ class RunOptions:
     as_is: bool = False
     profile_folders: tuple[Path, ...] = ()
     inputs: tuple[Path, ...] = ()
-
-
-def reference_profile() -> HardwareProfile:
-    """The CPU without graph optimisations: what every other runner's outputs are held against (rule 12)."""
-    cpu = shipped_profiles()["cpu"]
-    return cpu.model_copy(update={"options": {**cpu.options, "optimisation": "none"}})
 
 
 @dataclass(frozen=True)

@@ -35,11 +35,8 @@ def proven_group(
     pairs = _proven_pairs(pairing, proofs)
     alike = {key: pair for key, pair in pairs.items() if pairing.same_precision(*pair)}
     ideals = {key: ideal_speedup(proofs[one], proofs[other]) for key, (one, other) in alike.items()}
-    differences = {
-        key: largest_difference(proofs[one].outputs, proofs[other].outputs) for key, (one, other) in pairs.items()
-    }
-    copies = {aa_label(name): proofs[name] for name in pairing.controls.values() if name in proofs}
-    proofs = {**proofs, **copies}
+    own = {name: proof for name, proof in proofs.items() if name in artifacts}
+    proofs |= {aa_label(name): proofs[name] for name in pairing.controls.values() if name in proofs}
     warmups = {name: proof.warmup for name, proof in proofs.items() if proof.warmup is not None}
     return GroupState(
         hardware=profile.name,
@@ -53,9 +50,9 @@ def proven_group(
         failures=failures,
         ideal_speedups={name: ideal for name, (ideal, _) in ideals.items()},
         ideal_notes={name: note for name, (_, note) in ideals.items() if note},
-        output_differences={name: value for name, value in differences.items() if value is not None},
-        parities={n: proof.parity for n, proof in proofs.items() if n in artifacts and proof.parity is not None},
-        optimised={n: p.optimised for n, p in proofs.items() if n in artifacts and p.optimised is not None},
+        output_differences=_differences(pairs, proofs),
+        parities={name: proof.parity for name, proof in own.items() if proof.parity is not None},
+        optimised={name: proof.optimised for name, proof in own.items() if proof.optimised is not None},
         placements={name: proof.time_share for name, proof in proofs.items()},
         load=load_of(workload, fed.batch),
         input_sets=len(fed.sets),
@@ -66,8 +63,11 @@ def proven_group(
         schedule="interleaved" if _fit(context, proofs, profile) else "reloaded",
         warmups=warmups,
         cold_starts={name: proof.cold_start for name, proof in proofs.items() if proof.cold_start is not None},
-        operators={name: proofs[name].operators for name in artifacts if name in proofs and proofs[name].operators},
-        notes={name: proofs[name].notes for name in artifacts if name in proofs and proofs[name].notes},
+        operators={name: proof.operators for name, proof in own.items() if proof.operators},
+        nodes={name: proof.nodes for name, proof in own.items() if proof.nodes},
+        layers={name: proof.layers for name, proof in own.items() if proof.layers},
+        layer_notes={name: proof.layer_note for name, proof in own.items() if proof.layer_note},
+        notes={name: proof.notes for name, proof in own.items() if proof.notes},
         cautions=_cautions(profile, pairs, artifacts, warmups),
     )
 
@@ -79,6 +79,12 @@ def _proven_pairs(pairing: Pairing, proofs: Mapping[str, Proof]) -> dict[str, tu
         for baseline, candidate in pairing.pairs
         if baseline in proofs and candidate in proofs
     }
+
+
+def _differences(pairs: Mapping[str, tuple[str, str]], proofs: Mapping[str, Proof]) -> dict[str, float]:
+    """The largest difference of each pair's outputs, by the pair's key, where a number can tell it."""
+    found = {key: largest_difference(proofs[one].outputs, proofs[two].outputs) for key, (one, two) in pairs.items()}
+    return {key: value for key, value in found.items() if value is not None}
 
 
 def _cautions(

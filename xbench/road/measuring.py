@@ -14,10 +14,11 @@ from ..errors import InvalidError, XbenchError
 from ..machine.turns import alone_on_the_machine
 from ..measure.inspection import write_inputs
 from ..measure.interleave import measure_set
+from ..measure.launching import node_cost
 from ..measure.model_file import model_file
 from ..measure.plan import Entry, MeasurePlan
 from ..records.artifact import Artifact
-from ..records.measurement import ProcessSet
+from ..records.measurement import NodeCost, ProcessSet
 from ..records.profile import HardwareProfile
 from ..records.run_record import GroupState, RunRecord
 from ..stats.freedom import SETS_TO_STOP
@@ -26,6 +27,7 @@ from ..suite.model import WorkloadSpec
 from .context import Context
 from .feeding import Feeding, feeding, load_of
 from .grouping import hopeless_group, proven_group, unmade
+from .rating import rated
 from .sealing import require_unchanged
 from .shaping import shaped
 
@@ -113,7 +115,22 @@ def _begun(
     if pairing.baseline not in artifacts:
         return hopeless_group(record, pairing, profile, workload, fed)
     group = proven_group(context, pairing, artifacts, profile, workload, fed)
-    return group.model_copy(update={"failures": {**unmade(record, pairing), **group.failures}})
+    named = next(device.profile for device in record.devices if device.profile.name == profile.name)
+    ceiling, why = rated(named, record.fingerprint)
+    cost, why_not = _node_cost(context, record, group, named)
+    failures = {**unmade(record, pairing), **group.failures}
+    rates = {"ceiling": ceiling, "ceiling_note": why, "node_cost": cost, "node_cost_note": why_not}
+    return group.model_copy(update={"failures": failures, **rates})
+
+
+def _node_cost(
+    context: Context, record: RunRecord, group: GroupState, profile: HardwareProfile
+) -> tuple[NodeCost | None, str]:
+    """What a node costs on a device, measured once in a run; where nodes are timed, and something is computed."""
+    if not group.nodes or group.simulated:
+        return None, ""
+    known = next((one.node_cost for one in record.groups if one.hardware == profile.name and one.node_cost), None)
+    return (known, "") if known else node_cost(profile, context.time_limit)
 
 
 def _untimed(context: Context, group: GroupState, pairing: Pairing, artifacts: Mapping[str, Artifact]) -> GroupState:

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..prepare.locating import transformers_folder
+from ..profiles.finding import reference_profile
 from ..protocols import Feeds
 from ..quality.calibration import calibration_data
 from ..quality.evaluation import make_task
 from ..quality.mean import mean_scores
 from ..quality.tasks import Task
 from ..suite.loading import LoadedSuite
-from .context import reference_profile
 
 if TYPE_CHECKING:
     from ..prepare.dense import DenseModel

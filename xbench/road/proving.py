@@ -20,11 +20,13 @@ from ..protocols import Outputs, ProfileReport
 from ..records.artifact import Artifact, Parity
 from ..records.audit import OptimisedAudit
 from ..records.compute import ComputeCost
-from ..records.measurement import ColdStart, OperatorTime, WarmUp
+from ..records.measurement import ColdStart, NodeTime, OperatorTime, WarmUp
 from ..records.profile import HardwareProfile
+from ..records.work import LayerWork
+from ..worth.attributing import attributed
 from .cautioning import require_something
 from .context import Context
-from .costing import cost_of
+from .costing import Computed, computed
 from .feeding import Feeding
 from .sealing import require_unchanged
 
@@ -36,6 +38,7 @@ STAGE = "prove"
 _LOOK_SECONDS = 1.0
 # A warm-up of so many calls costs nothing, and is not looked at twice.
 _SHORT_WARMUP = 3
+_SIMULATED = "simulated: nothing is computed"
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,9 @@ class Proof:
     are empty where their times cannot be told apart; `notes` are what else the profiled run proves. `parity` is
     None where nothing is computed, and so is `optimised`, what became of the file's zeros. Where the processor is
     emulated, `played` is the proof of it, and nothing is told that rests on times.
+
+    `nodes` are the profiled times node by node, each with the layer that it computes where that is known; `layers`
+    are those of the file, and `layer_note` is why there are none.
     """
 
     outputs: Sequence[Outputs]
@@ -60,6 +66,9 @@ class Proof:
     operators: tuple[OperatorTime, ...] = ()
     notes: tuple[str, ...] = ()
     optimised: OptimisedAudit | None = None
+    nodes: tuple[NodeTime, ...] = ()
+    layers: tuple[LayerWork, ...] = ()
+    layer_note: str = ""
 
 
 def prove(context: Context, artifact: Artifact, profile: HardwareProfile, feeding: Feeding) -> Proof:
@@ -72,20 +81,20 @@ def prove(context: Context, artifact: Artifact, profile: HardwareProfile, feedin
     require_unchanged(artifact)
     path = Path(artifact.path)
     if runner_class(profile.runner).simulated:
-        references, cost, note = None, None, "simulated: nothing is computed"
+        references, work = None, Computed(note=_SIMULATED, layer_note=_SIMULATED)
     else:
         if not quantises(profile):
             require_held(artifact, profile)
         with loaded(path, artifact.variant, context.reference, context.time_limit) as model:
             references = model.infer(feeding.sets)
             _all_finite(references, artifact.variant)
-            cost, note = cost_of(
+            work = computed(
                 artifact,
                 feeding.sets[0],
                 lambda: model.profile(feeding.sets[0], optimised=False).output_shapes,
             )
     if profile.emulation is not None:
-        return _emulated(context, artifact, profile, feeding, references, cost, note)
+        return _emulated(context, artifact, profile, feeding, references, work)
     with loaded(model_file(artifact, profile), artifact.variant, profile, context.time_limit) as model:
         warmup = model.come_up(feeding.sets, _LOOK_SECONDS)
         found = model.infer(feeding.sets)
@@ -98,8 +107,8 @@ def prove(context: Context, artifact: Artifact, profile: HardwareProfile, feedin
         warmup = _again(context, artifact, profile, feeding, warmup)
     return Proof(
         outputs=found,
-        cost=cost,
-        note=note,
+        cost=work.cost,
+        note=work.note,
         parity=result,
         time_share=shares,
         warmup=warmup,
@@ -108,6 +117,9 @@ def prove(context: Context, artifact: Artifact, profile: HardwareProfile, feedin
         operators=report.operators,
         notes=report.notes,
         optimised=optimised,
+        nodes=attributed(report.nodes, report.origins, work.names) if work.names else report.nodes,
+        layers=work.layers,
+        layer_note=work.layer_note,
     )
 
 
@@ -117,8 +129,7 @@ def _emulated(
     profile: HardwareProfile,
     feeding: Feeding,
     references: Sequence[Outputs] | None,
-    cost: ComputeCost | None,
-    note: str,
+    work: Computed,
 ) -> Proof:
     """What can be proven without a time: the outputs, the precision, and a placement by nodes, which must be all."""
     with loaded(model_file(artifact, profile), artifact.variant, profile, context.limit_for(profile)) as model:
@@ -131,12 +142,14 @@ def _emulated(
         check_placement(model.placement, {}, profile)
         return Proof(
             outputs=found,
-            cost=cost,
-            note=note,
+            cost=work.cost,
+            note=work.note,
             parity=result,
             time_share={},
             played=model.played,
             optimised=None if references is None else model.optimised(),
+            layers=work.layers,
+            layer_note=work.layer_note,
         )
 
 

@@ -21,7 +21,7 @@ from ..sources.saving import save_weights
 from ..store.files import storing
 from ..store.placing import file_stem
 from ..suite.model import VariantSpec, WorkloadSpec
-from .costing import cost_of
+from .costing import computed
 from .feeding import feeding
 
 
@@ -66,15 +66,21 @@ def exported_files(spec: VariantSpec, workshop: Workshop, workload: WorkloadSpec
     Raises as `make_variant` does, and StoreError.
     """
     kept, seconds = make_variant(spec, workshop)
-    stem = file_stem(spec.name)
+    artifact, files = named_files(kept, spec.name, workshop)
+    cost, note = _cost(artifact, workshop, workload)
+    return _exported_row(spec, artifact, seconds, cost, note), files
+
+
+def named_files(kept: Artifact, name: str, workshop: Workshop) -> tuple[Artifact, list[Path]]:
+    """A kept ONNX file under a variant's name, after its data, and its description last. Raises StoreError."""
+    stem = file_stem(name)
     with storing(workshop.artifacts):
         files = renamed(Path(kept.path), f"{stem}.onnx")
         artifact = kept.model_copy(update={"path": str(files[-1]), "sha256": file_digest(files[-1])})
         sidecar = files[-1].with_suffix(SIDECAR)
         portable = artifact.model_copy(update={"path": files[-1].name})
         sidecar.write_text(portable.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    cost, note = _cost(artifact, workshop, workload)
-    return _exported_row(spec, artifact, seconds, cost, note), [*files, sidecar]
+    return artifact, [*files, sidecar]
 
 
 def _exported_row(
@@ -112,7 +118,8 @@ def _cost(artifact: Artifact, workshop: Workshop, workload: WorkloadSpec) -> tup
         with loaded_model(path, artifact.variant, workshop.reference, workshop.time_limit) as model:
             return model.profile(feeds, optimised=False).output_shapes
 
-    return cost_of(artifact, feeds, seen)
+    found = computed(artifact, feeds, seen)
+    return found.cost, found.note
 
 
 def _removed(report: PruneReport | None) -> float | None:

@@ -20,30 +20,34 @@ from ..errors import StoreError, XbenchError
 _DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
+BY_OUTPUT = "by --output DIR"
+"""How most commands are told of another folder."""
+
+
 @contextlib.contextmanager
-def storing(path: Path) -> Iterator[None]:
-    """Turn the system's errors about a results path into one that says what to do.
+def storing(path: Path, how: str = BY_OUTPUT) -> Iterator[None]:
+    """Turn the system's errors about a results path into one that says what to do, and how to name another folder.
 
     A full disk is told as such where a library has made another error of it.
     """
     try:
         yield
     except OSError as error:
-        raise _not_written(path, error) from error
+        raise _not_written(path, error, how) from error
     except StoreError:
         raise
     except XbenchError as error:
         full = _full_disk(error)
         if full is None:
             raise
-        raise _not_written(path, full) from error
+        raise _not_written(path, full, how) from error
 
 
-def _not_written(path: Path, error: OSError) -> StoreError:
+def _not_written(path: Path, error: OSError, how: str) -> StoreError:
     return StoreError(
         f"Results cannot be written to {path}",
         error.strerror or str(error),
-        "choose a folder that can be written, with room, by --output DIR",
+        f"choose a folder that can be written, with room, {how}",
     )
 
 

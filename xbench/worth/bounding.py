@@ -32,21 +32,38 @@ def bound(layers: Sequence[LayerWork], left: Sequence[Left], ceiling: Ceiling | 
     """
     if all(one == ALL for one in left):
         return Bound(speedup=1.0, macs_ratio=1.0)
-    unknown = next((layer for layer in layers if layer.missing), None)
+    whole = [(layer, ALL) for layer in layers]
+    return bound_between(whole, list(zip(layers, left, strict=True)), ceiling, precision)
+
+
+def bound_between(
+    base: Sequence[tuple[LayerWork, Left]],
+    candidate: Sequence[tuple[LayerWork, Left]],
+    ceiling: Ceiling | str,
+    precision: Precision,
+) -> Bound:
+    """What a candidate can gain on a baseline at best, each with what is left of its layers; see `bound`.
+
+    Both sums are over the layers of one file: the two need not have as many, or the same.
+    """
+    unknown = next((layer for layer, _ in (*base, *candidate) if layer.missing), None)
     if unknown is not None:
         return Bound(missing=f"the work of {unknown.node} is not known: {unknown.missing}")
-    before = sum(_known(layer)[0] for layer in layers)
-    after = sum(_known(layer)[0] * one.macs for layer, one in zip(layers, left, strict=True))
+    before, after = (sum(_known(layer)[0] * left.macs for layer, left in of) for of in (base, candidate))
     if not after:
         return Bound(missing="nothing would be left to compute")
     ratio = before / after
     if isinstance(ceiling, str):
         return Bound(macs_ratio=ratio, missing=ceiling)
-    width = _BYTES[precision]
-    dense = sum(layer_seconds(layer, ALL, ceiling, width) for layer in layers)
-    least = sum(layer_seconds(layer, one, ceiling, width) for layer, one in zip(layers, left, strict=True))
-    roofline = dense / least
+    width = bytes_of(precision)
+    sums = [sum(layer_seconds(layer, left, ceiling, width) for layer, left in of) for of in (base, candidate)]
+    roofline = sums[0] / sums[1]
     return Bound(speedup=max(roofline, ratio), roofline_speedup=roofline, macs_ratio=ratio)
+
+
+def bytes_of(precision: Precision) -> int:
+    """Bytes of one element, as the roofline counts them."""
+    return _BYTES[precision]
 
 
 def _known(layer: LayerWork) -> tuple[int, int, int]:

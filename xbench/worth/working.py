@@ -36,7 +36,7 @@ def _layers(
     scope: Scope, works: Sequence[NodeWork], shapes: Mapping[str, Shape], audit: SparsityAudit
 ) -> tuple[LayerWork, ...]:
     """Every matrix product and convolution of the main graph, in its order."""
-    constants = _constants(scope)
+    constants = constant_names(scope)
     audits = _by_outputs(scope, audit)
     shares = removable(scope, audits, constants)
     waiting, found = deque(works), list[LayerWork]()
@@ -65,7 +65,7 @@ def _layers(
     return tuple(found)
 
 
-def _constants(scope: Scope) -> frozenset[str]:
+def constant_names(scope: Scope) -> frozenset[str]:
     """Names of constants, and of what is computed from constants alone, as a weight behind DequantizeLinear is."""
     found = set(scope.own)
     for node in scope.graph.node:
