@@ -14,8 +14,9 @@ from .words import count, share, some
 
 
 class _Timed(NamedTuple):
-    """A layer, the multiply-accumulates a second that it does (10^9), by those of its dense counterpart."""
+    """A layer, the multiply-accumulates a second that it does (10^9), by those of its dense counterpart, `base`."""
 
+    base: LayerWork
     layer: LayerWork
     dense_rate: float
     rate: float
@@ -68,7 +69,7 @@ def _timed(case: Case, base: LayerWork, one: LayerWork) -> _Timed | None:
     if min(before, after) < LEAST_NODE_MS or not base.macs or not one.macs:
         return None
     # Multiply-accumulates a millisecond are 10^-6 of 10^9 a second.
-    return _Timed(one, base.macs / before / 1e6, one.macs / after / 1e6)
+    return _Timed(base, one, base.macs / before / 1e6, one.macs / after / 1e6)
 
 
 def _reference(found: _Timed, timed: Sequence[_Timed], odd: set[str]) -> float:
@@ -119,14 +120,17 @@ def _lost(
 
 def _rate(one: _Timed, multiple: int) -> str:
     rates = f"{one.rate:.3g} GMAC/s, {share(one.kept)} of its dense counterpart's {one.dense_rate:.3g}"
-    return f"{one.layer.node}: {rates}; {_better(one.layer, multiple)}"
+    return f"{one.layer.node}: {rates}; {_better(one.base, one.layer, multiple)}"
 
 
-def _better(layer: LayerWork, multiple: int) -> str:
-    """The widths of a layer, and the next ones that fit."""
-    named = (("outputs", _widths(layer)[0]), ("inputs", _widths(layer)[1]))
-    odd = [f"{width} {what}, better {_next(width, multiple)}" for what, width in named if width % multiple]
-    return "; ".join(odd)
+def _better(base: LayerWork, layer: LayerWork, multiple: int) -> str:
+    """The widths that pruning made, and the next ones that fit."""
+    named = zip(("outputs", "inputs"), _widths(base), _widths(layer), strict=True)
+    return "; ".join(
+        f"{width} {what}, better {_next(width, multiple)}"
+        for what, dense, width in named
+        if width != dense and width % multiple
+    )
 
 
 def _next(width: int, multiple: int) -> str:
@@ -135,12 +139,13 @@ def _next(width: int, multiple: int) -> str:
 
 
 def _untimed(case: Case, odd: Sequence[tuple[LayerWork, LayerWork]], multiple: int, source: str) -> Finding:
-    layers = sorted((one for _, one in odd), key=lambda one: -(one.macs or 0))
+    pairs = sorted(odd, key=lambda pair: -(pair[1].macs or 0))
+    layers = [one for _, one in pairs]
     reason = Reason(
         kind="narrow widths",
         text=f"{count(len(layers), 'layer')} may have lost rate: their widths are no multiple of {multiple}",
         evidence=(
-            *(f"{one.node}: {_better(one, multiple)}" for one in layers[:3]),
+            *(f"{one.node}: {_better(base, one, multiple)}" for base, one in pairs[:3]),
             source,
             f"whether they lost any is not known: {case.doubt}",
         ),
