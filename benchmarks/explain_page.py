@@ -19,7 +19,11 @@ TITLES = {
     "mobilenet-v2": "MobileNetV2, random weights",
     "digits": "digits CNN",
 }
-_WITHOUT = {"reached": "none: the ideal was reached", "nothing to reach": "nothing to reach"}
+_WITHOUT = {
+    "reached": "none: the ideal was reached",
+    "nothing to reach": "nothing to reach",
+    "not known": "not known whether there is anything to explain",
+}
 
 
 def filled(page: str, file: Path) -> str:
@@ -52,9 +56,9 @@ def _cells(row: Row) -> list[str]:
         row["target"],
         _bound(found["ideal"]),
         _bound(found["on_this_target"]),
-        _interval(found["measured"], "x"),
+        _measured(found),
         _share(found["reached"]),
-        _reason(reasons[0]) if reasons else _WITHOUT.get(found["outcome"], ""),
+        _reason(reasons[0]) if reasons else _WITHOUT.get(found["outcome"], "the rest is less than can be told"),
     ]
 
 
@@ -84,11 +88,14 @@ def _bound(found: Row) -> str:
     return "-" if value is None else f"{value:.2f}x"
 
 
-def _interval(found: Row | None, unit: str) -> str:
+def _measured(explanation: Row) -> str:
+    """The speedup with its interval, or why there is none."""
+    found = explanation["measured"]
     if found is None:
-        return "-"
-    return f"{found['point']:.2f}{unit} ({found['low']:.2f} to {found['high']:.2f})"
+        return next((line for line in explanation["missing"] if line.startswith("the speedup")), "-")
+    return f"{found['point']:.2f}x ({found['low']:.2f} to {found['high']:.2f})"
 
 
 def _share(found: Row | None) -> str:
-    return "-" if found is None else f"{100 * found['point']:.0f} %"
+    # Adding zero makes of a negative zero a plain one.
+    return "-" if found is None else f"{round(100 * found['point']) + 0} %"
