@@ -69,6 +69,8 @@ def in_this_process(monkeypatch):
     monkeypatch.setattr("xbench.measure.inspection.WorkerProcess", LocalProcess)
     numbers = itertools.count(1)
     monkeypatch.setattr("xbench.runners.fake.os", SimpleNamespace(getpid=lambda: next(numbers)))
+    # A runner pins its thread; here that would be the thread of all tests that come after.
+    monkeypatch.setattr("os.sched_setaffinity", lambda *_: None)
 
 
 def write_model(path: Path, scale: float = 1.0) -> Path:
