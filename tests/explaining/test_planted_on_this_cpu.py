@@ -100,15 +100,15 @@ def test_few_large_nodes_are_no_launches_on_this_cpu(zeros):
 def test_operators_without_weights_hold_it_back_on_this_cpu(tmp_path):
     """A small product, and then functions of a million numbers: the one is halved, and the others are as they were.
 
-    On a disturbed machine the profile may not add up to the timed speedup: then that is said, and nothing is named.
+    On a disturbed machine the profile may not add up to the timed speedup, or no speedup be told: then that is said.
     """
     files = {
         name: chain([8, hidden, 1024], rows=1024, between=["Erf", "Sin", "Tanh"])
         for name, hidden in (("dense", 8), ("half", 4))
     }
     found = by_variant(ran(tmp_path, files))["half"]
-    disturbed = any("one of the profiles was disturbed" in line for line in found.missing)
-    assert disturbed or "Sin" in reason(found, "not pruned").text
+    untold = any(line.startswith("which operators hold it back") for line in found.missing)
+    assert untold or found.outcome != "not reached" or "Sin" in reason(found, "not pruned").text
 
 
 FACTORY = """\
