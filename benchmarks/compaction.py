@@ -29,7 +29,7 @@ from typing import Any
 from asking import XBENCH, Said, ask
 from compaction_page import JSON, PAGE, filled
 from paging import Kept as Rows
-from paging import parser_of, write_page
+from paging import named, parser_of, write_page
 
 FOLDER = Path(__file__).resolve().parent
 SCHEMA = "xbench.compaction-figures/1"
@@ -217,12 +217,9 @@ def main() -> int:
         return write_page(PAGE, filled(PAGE.read_text(), arguments.json), arguments.check)
     from compaction_models import MODELS
 
-    unknown = sorted(set(arguments.only or ()) - set(MODELS))
-    if unknown:
-        parser.error(f"there is no model {unknown[0]!r}; known are {', '.join(MODELS)}")
+    arguments.only = named(parser, arguments.only, MODELS)
     if arguments.quick and arguments.json == JSON:
         parser.error(f"--quick is a trial: name another file than {JSON.name} with --json")
-    arguments.only = arguments.only or list(MODELS)
     arguments.budget = arguments.budget or (QUICK_BUDGET if arguments.quick else BUDGET)
     run(arguments)
     return 0

@@ -27,7 +27,7 @@ from typing import Any
 from asking import XBENCH, Said, ask
 from explain_page import JSON, PAGE, TITLES, figure, filled
 from paging import Kept as Rows
-from paging import parser_of, write_page
+from paging import named, parser_of, write_page
 
 FOLDER = Path(__file__).resolve().parent
 SCHEMA = "xbench.explanation-figures/1"
@@ -187,7 +187,7 @@ def run(arguments: argparse.Namespace, work: Path) -> None:
     keep = Kept(arguments.json, SCHEMA, arguments.conditions)
     targets = here(arguments.hardware or list(TARGETS))
     probe(work, targets)
-    for name in arguments.only or TITLES:
+    for name in arguments.only:
         wanted = targets if arguments.again else keep.missing(name, targets, arguments.budget)
         if wanted:
             keep.add(run_model(name, work, wanted, arguments.budget))
@@ -206,9 +206,7 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.page:
         return write_page(PAGE, filled(PAGE.read_text(), arguments.json), arguments.check)
-    unknown = sorted(set(arguments.only or ()) - set(TITLES))
-    if unknown:
-        parser.error(f"there is no model {unknown[0]!r}; known are {', '.join(TITLES)}")
+    arguments.only = named(parser, arguments.only, TITLES)
     with tempfile.TemporaryDirectory(prefix="xbench-explain-") as place:
         run(arguments, arguments.work or Path(place))
     return 0

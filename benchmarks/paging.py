@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,15 @@ def parser_of(described: str | None, page: Path, rows: Path) -> argparse.Argumen
     parser.add_argument("--page", action="store_true", help=f"write the tables of docs/{page.name}, and run nothing")
     parser.add_argument("--check", action="store_true", help="with --page: write nothing; status 1 where it is stale")
     return parser
+
+
+def named(parser: argparse.ArgumentParser, only: list[str] | None, known: Iterable[str]) -> list[str]:
+    """The models that are asked for, or all. Ends with a usage error for one that there is not."""
+    every = list(known)
+    unknown = sorted(set(only or ()) - set(every))
+    if unknown:
+        parser.error(f"there is no model {unknown[0]!r}; known are {', '.join(every)}")
+    return only or every
 
 
 def write_page(page: Path, text: str, check: bool) -> int:

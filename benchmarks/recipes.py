@@ -28,7 +28,7 @@ from typing import Any
 
 import numpy as np
 from paging import Kept as Rows
-from paging import parser_of, write_page
+from paging import named, parser_of, write_page
 from recipes_page import JSON, PAGE, filled
 
 FOLDER = Path(__file__).resolve().parent
@@ -204,11 +204,9 @@ def main() -> int:
         return write_page(PAGE, filled(PAGE.read_text(), arguments.json), arguments.check)
     from recipe_models import MODELS
 
-    unknown = sorted(set(arguments.only or ()) - set(MODELS))
-    if unknown:
-        parser.error(f"there is no model {unknown[0]!r}; known are {', '.join(MODELS)}")
+    models = named(parser, arguments.only, MODELS)
     keep = Kept(arguments.json, SCHEMA, arguments.conditions, ("rows", "exports"))
-    for name in arguments.only or MODELS:
+    for name in models:
         run_model(name, arguments.methods, arguments.once, keep)
     return 0
 

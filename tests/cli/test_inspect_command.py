@@ -11,8 +11,8 @@ import pytest
 from xbench.cli.inspecting import Asked, inspect_and_show
 from xbench.errors import InputError, InvalidError, StoreError
 from xbench.inspecting.record import Inspections
-from xbench.inspecting.shaping import Wanted
 from xbench.measure.inspection import LoadedModel
+from xbench.onnxfile.wishes import Wanted
 
 from . import models as m
 from .conftest import assert_clear_error

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from small_graphs import Running, drawn, graph
 
-from xbench.compacting.sizing import Wanted, sized
+from xbench.compacting.sizing import sized
 from xbench.errors import InputError
+from xbench.onnxfile.wishes import Wanted
 
 pytest.importorskip("onnxruntime")
 

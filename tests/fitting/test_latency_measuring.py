@@ -11,10 +11,10 @@ from latency_kit import CONV, DEPTHWISE, POINTWISE, PRODUCT, journey, layer, scr
 from xbench.errors import InputError, InvalidError, UnavailableError
 from xbench.fitting.batch import Batch, Job, Measuring, label_of
 from xbench.fitting.measuring import expected_seconds, measure_tables, wanted_points
-from xbench.fitting.median import median_interval
 from xbench.machine.fingerprint import fingerprint
 from xbench.profiles.finding import all_profiles
 from xbench.records.profile import Emulation
+from xbench.stats.median import median_interval
 
 HERE = fingerprint()
 QUICK = Measuring(sets=2)

@@ -13,8 +13,8 @@ from onnx import numpy_helper as nh
 from xbench.errors import InputError, InvalidError, WorkerError
 from xbench.inspecting.grouping import members
 from xbench.inspecting.looking import inspect_file, optimised_zeros
-from xbench.inspecting.shaping import Wanted
 from xbench.inspecting.valuing import families
+from xbench.onnxfile.wishes import Wanted
 from xbench.profiles.finding import shipped_profiles
 from xbench.worth.working import not_counted
 

@@ -10,7 +10,7 @@ from ..fitting.asking import Asked, report_name, suite_name
 from ..fitting.fitted_suite import place_of
 from ..fitting.story import fit
 from ..records.comparison import Comparison
-from ..records.estimate import Estimate, digits_apart
+from ..records.estimate import interval_text
 from ..records.fit import FitRecord, FitSide
 from ..report.text import visible
 from ..road.steps import StepOptions
@@ -116,12 +116,7 @@ def _side(found: FitRecord, side: FitSide, metrics: list[str]) -> tuple[str, ...
 
 
 def _measured(last: Comparison | None) -> str:
-    return _NONE if last is None or last.speedup is None else _interval(last.speedup, "x")
-
-
-def _interval(found: Estimate, unit: str = "", digits: int = 2) -> str:
-    digits = digits_apart(digits, found.low, found.high)
-    return f"{found.point:.{digits}f}{unit} ({found.low:.{digits}f} to {found.high:.{digits}f})"
+    return _NONE if last is None or last.speedup is None else interval_text(last.speedup)
 
 
 def _quality(found: FitRecord, variant: str, metric: str) -> str:
@@ -180,7 +175,7 @@ def verdict(found: FitRecord) -> str:
         return f"{told}: {lost}{care}. Quality was not scored: the suite has no key evaluate."
     gap = found.gaps[0]
     gain = f"{gap.metric} is {gap.latency_aware:.4f}, and {gap.uniform:.4f} with uniform widths"
-    gain += f" (gain {_interval(gap.gain, digits=4)})"
+    gain += f" (gain {interval_text(gap.gain, '', 4)})"
     if gap.gain.low > 0:
         return f"Latency-aware widths help: {gain}; {lost}{care}."
     if gap.gain.high < 0:

@@ -11,9 +11,9 @@ from .._version import __version__
 from ..errors import InterruptedRunError, InvalidError
 from ..inspecting.looking import Looking, Target, inspect_file
 from ..inspecting.record import Inspections
-from ..inspecting.shaping import Wanted
 from ..inspecting.valuing import families
 from ..machine.fingerprint import fingerprint
+from ..onnxfile.wishes import Wanted
 from ..profiles.ceilings import read_ceilings
 from ..profiles.finding import all_profiles, choose
 from ..report.text import visible

@@ -24,6 +24,7 @@ from .options import (
     ProfileDir,
     Quiet,
     RoundBudget,
+    Shapes,
     Speedup,
     StepOutput,
     StepVariant,
@@ -100,10 +101,7 @@ def compare(
     base: Annotated[Path, typer.Argument(metavar="BASE.onnx", help="The baseline.")],
     candidates: Annotated[list[Path], typer.Argument(metavar="CAND.onnx", help="What is compared with it.")],
     hardware: Hardware = None,
-    shape: Annotated[
-        list[str] | None,
-        typer.Option("--shape", metavar="INPUT=SIZES", help="Such as image=1x3x224x224; repeatable."),
-    ] = None,
+    shape: Shapes = None,
     inputs: Annotated[
         list[Path] | None,
         typer.Option(
@@ -193,10 +191,7 @@ def inspect(
         list[str] | None,
         typer.Option("--hardware", metavar="NAME", help="Hardware profile; repeatable. Default: all, put together."),
     ] = None,
-    shape: Annotated[
-        list[str] | None,
-        typer.Option("--shape", metavar="INPUT=SIZES", help="Such as image=1x3x224x224; repeatable."),
-    ] = None,
+    shape: Shapes = None,
     inputs: Annotated[
         Path | None, typer.Option("--inputs", metavar="FILE", help="An .npz file with an array for each input.")
     ] = None,
@@ -209,7 +204,7 @@ def inspect(
     profile_dir: ProfileDir = None,
 ) -> None:
     """Which sparsity is in a file, and what it can be worth at best on which target. Times nothing."""
-    from ..inspecting.shaping import Wanted
+    from ..onnxfile.wishes import Wanted
     from .inspecting import Asked, inspect_and_show
     from .parsing import run_options, shapes
 
@@ -225,10 +220,7 @@ def inspect(
 def compact(
     masked: Annotated[Path, typer.Argument(metavar="MASKED.onnx", help="The file whose units are only zeroed.")],
     out: Annotated[Path, typer.Argument(metavar="OUT.onnx", help="The file to write.")],
-    shape: Annotated[
-        list[str] | None,
-        typer.Option("--shape", metavar="INPUT=SIZES", help="Such as image=1x3x224x224; repeatable."),
-    ] = None,
+    shape: Shapes = None,
     inputs: Annotated[
         list[Path] | None,
         typer.Option(

@@ -74,3 +74,7 @@ RoundBudget = Annotated[
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace files that are there.")]
+Shapes = Annotated[
+    list[str] | None,
+    typer.Option("--shape", metavar="INPUT=SIZES", help="Such as image=1x3x224x224; repeatable."),
+]

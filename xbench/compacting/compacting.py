@@ -22,6 +22,7 @@ from ..onnxfile.inlining import inlined
 from ..onnxfile.inputs import plan_inputs
 from ..onnxfile.macs import Shape
 from ..onnxfile.opening import open_model
+from ..onnxfile.wishes import Wanted
 from ..onnxfile.writing import DATA_SUFFIX, INLINE_BYTES, write_model
 from ..progress import Journey
 from ..records.artifact import Artifact
@@ -31,7 +32,7 @@ from ..store.placing import put, require_free, workplace
 from .checking import checked, require_same_signature
 from .counting import file_state, kept, one_inference, removal
 from .repeating import Rounds, everything_gone
-from .sizing import Sizing, Wanted, sized
+from .sizing import Sizing, sized
 from .trying import random_trials, users_trials
 from .verifying import Trial, Verifying, require_runtime, verified
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
 import onnx
 
@@ -18,6 +17,7 @@ from ..onnxfile.macs import Shape
 from ..onnxfile.npz import load_sets
 from ..onnxfile.seen_shapes import seen_shapes
 from ..onnxfile.signature import signature
+from ..onnxfile.wishes import Wanted
 from ..protocols import Feeds
 from ..records.artifact import TensorSpec
 from .plan import Shapes
@@ -33,14 +33,6 @@ _STEPS = (32, -32, 1, -1)
 
 _Wish = tuple[Mapping[str, Shape], Mapping[str, int]]
 """Shapes by input, and sizes by axis."""
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What the user asked to be fed: sizes by input, or arrays in files."""
-
-    shapes: Mapping[str, Shape] = field(default_factory=dict)
-    inputs: Sequence[Path] = ()
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from ..records.audit import LayerAudit
+from ..records.estimate import interval_text
 from ..records.explanation import Reason
 from ..worth.exploiting import ALL, left_as_is
 from .case import NOTHING, Case, Finding, figure
 from .thresholds import NEVER_RUN
-from .words import interval, times
+from .words import times
 
 UNTRIED = f"this reading has {NEVER_RUN} on a device: no card with sparse tensor cores was at hand"
 UNPROVEN = "not known which tactics were picked: the record holds nothing that TensorRT's builder says"
@@ -34,7 +35,7 @@ def no_sparse_tactic(case: Case) -> Finding:
         text=f"weights are valid 2:4 and sparse tactics are asked for, and {how}",
         evidence=(
             f"{len(valid)} of {len(audit.layers)} weights have the pattern, and trt_sparsity_enable is set",
-            f"measured {interval(case.measured)}; with sparse tactics in all of them, {times(best)} at best",
+            f"measured {interval_text(case.measured)}; with sparse tactics in all of them, {times(best)} at best",
             *_noted(case),
             UNPROVEN,
             UNTRIED,

@@ -4,20 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..records.estimate import Estimate, digits_apart
-
 _MOST_NAMES = 4
 
 
 def times(value: float) -> str:
     """Such as `1.90x`."""
     return f"{value:.2f}x"
-
-
-def interval(one: Estimate) -> str:
-    """Such as `1.93x (1.90 to 1.96)`, with as many digits as tell the ends apart."""
-    digits = digits_apart(2, one.low, one.high)
-    return f"{one.point:.{digits}f}x ({one.low:.{digits}f} to {one.high:.{digits}f})"
 
 
 def share(value: float) -> str:

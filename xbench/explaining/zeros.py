@@ -8,12 +8,13 @@ from functools import cache
 from ..onnxfile.patterns import DENSE_BELOW
 from ..profiles.finding import shipped_profiles
 from ..records.audit import LayerAudit, SparsityAudit
+from ..records.estimate import interval_text
 from ..records.explanation import Reason
 from ..records.profile import HardwareProfile
 from ..worth.exploiting import ALL, dense_reason, exploiter_of, left_as_is, unfit
 from .case import NOTHING, Case, Finding, figure, lost_between
 from .thresholds import LEAST_LOST
-from .words import count, interval, share, some, times
+from .words import count, share, some, times
 
 
 def multiplied(case: Case) -> Finding:
@@ -133,7 +134,7 @@ def _names(layers: Sequence[LayerAudit]) -> tuple[str, ...]:
 def _measured(case: Case) -> tuple[str, ...]:
     if case.measured is None or case.best is None:
         return ()
-    return (f"measured {interval(case.measured)}; were every zero skipped, {times(case.best)} at best",)
+    return (f"measured {interval_text(case.measured)}; were every zero skipped, {times(case.best)} at best",)
 
 
 @cache

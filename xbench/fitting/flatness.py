@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations, pairwise
 
 from ..records.latency import LatencyPoint, LatencyTable
-from .median import median_interval
+from ..stats.median import median_interval
 
 FLAT = 0.25
 """A stretch is flat where the time changes by less than this share of what the width does, both as logarithms.

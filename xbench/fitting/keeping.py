@@ -17,16 +17,15 @@ from ..profiles.ceilings import fingerprint_digest
 from ..records.fingerprint import Fingerprint
 from ..records.latency import LatencyTable, LayerSignature
 from ..records.profile import HardwareProfile
-from ..store.files import write_text
+from ..store.own_data import OwnData
 
-_REMEDY = "set XDG_DATA_HOME to a folder that can be written"
+_KEPT = OwnData("Latency tables", "latency")
 
 
 class Shelf:
     """Where the tables of one profile on one machine lie: a file for each signature.
 
-    Below XDG_DATA_HOME, or ~/.local/share without it (XDG Base Directory Specification 0.8: a relative path counts as
-    none), in a folder named by the profile and a digest of the machine's fingerprint and of all of the profile that
+    In a folder named by the profile and a digest of the machine's fingerprint and of all of the profile that
     decides times. What was measured on another machine, with other libraries or other options lies elsewhere, and
     where a file was copied over, it is not read.
     """
@@ -34,10 +33,8 @@ class Shelf:
     def __init__(self, profile: HardwareProfile, fingerprint: Fingerprint) -> None:
         self._profile = profile
         self._machine = fingerprint_digest(fingerprint)
-        data = Path(os.environ.get("XDG_DATA_HOME", ""))
-        base = data if data.is_absolute() else Path.home() / ".local" / "share"
         setting = json.dumps([self._machine, *_setting(profile)], sort_keys=True, default=str)
-        self.folder = base / "xbench" / "latency" / f"{profile.name}-{_short(setting)}"
+        self.folder = _KEPT.folder / f"{profile.name}-{_short(setting)}"
 
     @property
     def fingerprint_sha256(self) -> str:
@@ -50,12 +47,7 @@ class Shelf:
 
     def make_room(self) -> None:
         """Make the folder, before anything is measured. Raises StoreError."""
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise self._refused(error.strerror or str(error)) from error
-        if not os.access(self.folder, os.W_OK):
-            raise self._refused("it cannot be written")
+        _KEPT.make_room(self.folder)
 
     def read(self, signature: LayerSignature) -> LatencyTable | None:
         """The table of a signature; None where there is none of this machine with these options.
@@ -85,10 +77,7 @@ class Shelf:
         self.make_room()
         with self._turn():
             merged = merged_tables(self.read(table.signature), table)
-            try:
-                write_text(self.file(table.signature), merged.model_dump_json(by_alias=True, indent=1) + "\n")
-            except StoreError as error:
-                raise self._refused(error.found) from error
+            _KEPT.write(self.file(table.signature), merged.model_dump_json(by_alias=True, indent=1) + "\n")
         return merged
 
     @contextmanager
@@ -97,15 +86,12 @@ class Shelf:
         try:
             handle = os.open(self.folder / ".turn", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as error:
-            raise self._refused(error.strerror or str(error)) from error
+            raise _KEPT.refused(self.folder, error.strerror or str(error)) from error
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
         finally:
             os.close(handle)
-
-    def _refused(self, why: str) -> StoreError:
-        return StoreError(f"Latency tables cannot be kept in {self.folder}", why, _REMEDY)
 
 
 def merged_tables(old: LatencyTable | None, new: LatencyTable) -> LatencyTable:

@@ -20,10 +20,10 @@ from ..progress import Journey
 from ..records.fingerprint import Fingerprint
 from ..records.latency import LatencyPoint, LatencyTable, LayerSignature, width_key
 from ..records.profile import HardwareProfile
+from ..stats.median import median_interval
 from .batch import COPIES, Batch, Job, Measuring, Seen
 from .keeping import Shelf
 from .layers import FittedLayer
-from .median import median_interval
 from .table import Tables
 
 STAGE = "latency tables"

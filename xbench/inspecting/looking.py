@@ -10,6 +10,7 @@ from pathlib import Path
 from ..artifacts.describing import describe
 from ..errors import InvalidError, XbenchError
 from ..measure.inspection import LoadedModel, loaded
+from ..onnxfile.wishes import Wanted
 from ..profiles.finding import shipped_profiles
 from ..profiles.matching import availability
 from ..records.audit import OptimisedAudit
@@ -18,7 +19,7 @@ from ..records.profile import HardwareProfile
 from ..worth.working import not_counted
 from .adding_up import work_of
 from .record import Inspection
-from .shaping import Wanted, shapes_inside, what_to_feed
+from .shaping import shapes_inside, what_to_feed
 from .valuing import worth
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -16,17 +16,10 @@ from ..onnxfile.npz import load_sets
 from ..onnxfile.opening import open_model
 from ..onnxfile.seen_shapes import seen_shapes
 from ..onnxfile.signature import shape_text, signature
+from ..onnxfile.wishes import Wanted
 from ..protocols import Feeds
 
 _SEED = 0
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What the user asked to be fed: sizes by input, or arrays in a file."""
-
-    shapes: Mapping[str, Shape] = field(default_factory=dict)
-    inputs: Sequence[Path] = ()
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import InputError
@@ -13,6 +15,14 @@ from .signature import shape_text
 from .walk import shown
 
 Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the user asked to be fed: sizes by input, or arrays in files."""
+
+    shapes: Mapping[str, Shape] = field(default_factory=dict)
+    inputs: Sequence[Path] = ()
 
 
 class Wishes(NamedTuple):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -13,9 +12,9 @@ from ..errors import StoreError
 from ..records.ceilings import Ceilings
 from ..records.fingerprint import Fingerprint
 from ..records.profile import HardwareProfile
-from ..store.files import write_text
+from ..store.own_data import OwnData
 
-_REMEDY = "set XDG_DATA_HOME to a folder that can be written"
+_KEPT = OwnData("Ceilings", "ceilings")
 
 
 def fingerprint_digest(fingerprint: Fingerprint) -> str:
@@ -25,35 +24,19 @@ def fingerprint_digest(fingerprint: Fingerprint) -> str:
 
 
 def ceilings_file(profile: HardwareProfile, fingerprint: Fingerprint) -> Path:
-    """Where the ceilings of a profile lie on this machine: below XDG_DATA_HOME, or ~/.local/share without it.
-
-    As the XDG Base Directory Specification 0.8 says, a relative path in the variable counts as none.
-    """
-    data = Path(os.environ.get("XDG_DATA_HOME", ""))
-    folder = data if data.is_absolute() else Path.home() / ".local" / "share"
-    return folder / "xbench" / "ceilings" / f"{profile.name}-{fingerprint_digest(fingerprint)[:16]}.json"
+    """Where the ceilings of a profile lie on this machine."""
+    return _KEPT.folder / f"{profile.name}-{fingerprint_digest(fingerprint)[:16]}.json"
 
 
 def make_room(path: Path) -> None:
     """Make the folder of a file of ceilings, before anything is measured. Raises StoreError."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        writable = os.access(path.parent, os.W_OK)
-    except OSError as error:
-        raise StoreError(
-            f"Ceilings cannot be kept in {path.parent}", error.strerror or str(error), _REMEDY
-        ) from error
-    if not writable:
-        raise StoreError(f"Ceilings cannot be kept in {path.parent}", "it cannot be written", _REMEDY)
+    _KEPT.make_room(path.parent)
 
 
 def write_ceilings(path: Path, ceilings: Ceilings) -> None:
     """Keep ceilings, in place of those that were measured before. Raises StoreError."""
     make_room(path)
-    try:
-        write_text(path, ceilings.model_dump_json(by_alias=True, indent=1) + "\n")
-    except StoreError as error:
-        raise StoreError(f"Ceilings cannot be kept in {path.parent}", error.found, _REMEDY) from error
+    _KEPT.write(path, ceilings.model_dump_json(by_alias=True, indent=1) + "\n")
 
 
 def read_ceilings(profile: HardwareProfile, fingerprint: Fingerprint) -> Ceilings | None:

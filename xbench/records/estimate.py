@@ -31,6 +31,12 @@ class Estimate(Record):
         return (self.high - self.low) / 2 / abs(self.point) if self.point else float("inf")
 
 
+def interval_text(one: Estimate, unit: str = "x", least: int = 2) -> str:
+    """Such as `1.93x (1.90 to 1.96)`: with as many digits as tell the ends apart, not below `least`."""
+    digits = digits_apart(least, one.low, one.high)
+    return f"{one.point:.{digits}f}{unit} ({one.low:.{digits}f} to {one.high:.{digits}f})"
+
+
 def digits_apart(least: int, *values: float) -> int:
     """How many digits behind the point tell these values apart, where they differ; not below `least`."""
     texts = (({f"{value:.{digits}f}" for value in values}, digits) for digits in range(least, 10))

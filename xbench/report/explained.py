@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from ..explaining.words import interval, share, some, times
+from ..explaining.words import share, some, times
+from ..records.estimate import interval_text
 from ..records.explanation import Explanation, Reason
 from ..records.work import Bound
 from .words import SIMULATED
@@ -27,7 +28,7 @@ def explained_lines(one: Explanation) -> Iterator[Line]:
     yield Line(f"ideal: {_bound(one.ideal)}", 2)
     if one.on_this_target != one.ideal:
         yield Line(f"on this target, as the file is: {_bound(one.on_this_target)}", 2)
-    yield Line(f"measured: {interval(one.measured) if one.measured is not None else 'nothing'}", 2)
+    yield Line(f"measured: {interval_text(one.measured) if one.measured is not None else 'nothing'}", 2)
     if one.reached is not None:
         found = one.reached
         yield Line(

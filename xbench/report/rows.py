@@ -10,7 +10,7 @@ from ..explaining import explain
 from ..gate.deciding import worst
 from ..records.artifact import Artifact
 from ..records.comparison import Comparison
-from ..records.estimate import digits_apart
+from ..records.estimate import interval_text
 from ..records.load import Load
 from ..records.measurement import CaseSummary, Placement
 from ..records.quality import QualityResult
@@ -255,8 +255,7 @@ def speedup_text(comparison: Comparison) -> str:
         return "emulated: not timed"
     if one is None or comparison.verdict == "invalid":
         return NOTHING
-    digits = digits_apart(2, one.low, one.high)
-    return f"{one.point:.{digits}f}x ({one.low:.{digits}f} to {one.high:.{digits}f})"
+    return interval_text(one)
 
 
 def _speedup(is_base: bool, comparison: Comparison | None, base_name: str) -> str:
