@@ -22,7 +22,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@echo 'Setting up $(VENV) (once; some minutes)'
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt \
-	  --editable '.[$(RUNTIME),openvino,torch,optimum,slim,examples,dev]'
+	  --editable '.[$(RUNTIME),openvino,torch,optimum,slim,quality,examples,dev]'
 	@rm -f $(VENV)/.installed-* && touch $@
 
 # Exit codes 1 (a gate failed) and 3 (inconclusive) are answers, not faults: make says so and succeeds.

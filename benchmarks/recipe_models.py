@@ -26,7 +26,7 @@ from transformers import (
     ResNetForImageClassification,
 )
 
-from xbench.quality.classification import digits
+from xbench.datasets.digits import digits
 from xbench.quality.docstrings import docstring_pairs
 from xbench.sources.packages import package_dir
 

@@ -129,13 +129,17 @@ def _scored(suite: Path, file: Path, metric: str) -> float:
     from xbench.artifacts.describing import describe
     from xbench.profiles.finding import reference_profile
     from xbench.quality.evaluation import evaluate
+    from xbench.quality.scoring import example_scores
     from xbench.road.opening import task_of
     from xbench.suite.loading import load_suite
 
-    task = task_of(load_suite(suite))
+    task = task_of(load_suite(suite), trusted=True)
     assert task is not None
-    scores = evaluate(describe(file, file.stem), task, reference_profile(), LIMIT_S, lambda _done, _all: None)
-    return float(np.mean(scores.metrics[metric]))
+    kept: list[dict[str, np.ndarray]] = []
+    profile = reference_profile()
+    evaluate(describe(file, file.stem), task, profile, LIMIT_S, kept.append, lambda _done, _all: None)
+    scores = example_scores(task, kept, None, file.stem, profile.name).metrics[metric]
+    return float(task.metrics[metric].value(scores, np.ones(len(scores))))
 
 
 def _first_outputs(file: Path, arrays: dict[str, np.ndarray]) -> np.ndarray:

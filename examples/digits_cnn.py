@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from xbench.quality.classification import digits
+from xbench.datasets.digits import digits
 
 
 class DigitsCnn(nn.Module):

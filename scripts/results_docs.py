@@ -7,11 +7,11 @@ A test holds the page against what this prints.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from page_file import write_or_check
 from tabulate import tabulate
 
 from xbench.profiles.finding import all_profiles
@@ -138,15 +138,5 @@ def page() -> str:
     return "\n".join([HEAD, *_sections(evidence_runs()), _never_run()])
 
 
-def main() -> int:
-    """Write the page, or check it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="write nothing; status 1 where the page is stale")
-    if parser.parse_args().check:
-        return int(PAGE.read_text() != page())
-    PAGE.write_text(page())
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_check(__doc__, PAGE, page))

@@ -10,7 +10,7 @@ from xbench.records.estimate import Estimate
 from xbench.records.fingerprint import Fingerprint
 from xbench.records.measurement import CaseSummary, Placement
 from xbench.records.profile import Availability
-from xbench.records.quality import MetricResult, QualityResult
+from xbench.records.quality import Divergence, Exemplar, Flips, MetricResult, QualityResult, SliceResult
 from xbench.records.run_record import DeviceState, GroupState, RunRecord, VariantState
 from xbench.suite.model import Suite
 
@@ -134,3 +134,77 @@ def record(**changes):
         "quality": (quality("dense", None), quality()),
     }
     return RunRecord(**{**values, **changes})
+
+
+def flips(lost, won, other, examples=540):
+    same = 1 - (lost + won + other) / examples
+    return Flips(
+        examples=examples,
+        right_to_wrong=lost,
+        wrong_to_right=won,
+        wrong_to_other_wrong=other,
+        agreement=interval(same, same - 0.03, same + 0.02),
+    )
+
+
+def part(name, kind="class", value=0.71, p=0.4, **more):
+    """A slice or class of 54 examples that the baseline answers 98 % of."""
+    figures = {
+        "examples": 54,
+        "metric": "accuracy",
+        "value": value,
+        "baseline": 0.98,
+        "drop": interval(0.98 - value, 0.9 - value, 1.06 - value, confidence=0.9),
+        "flips": flips(15, 0, 1, 54),
+        "p_value": p / 2,
+        "adjusted_p": p,
+        "alarm": p < 0.05,
+    }
+    return SliceResult(slice=name, kind=kind, **{**figures, **more})
+
+
+def untested(name, note="3 examples are too few for an alarm: it takes 5"):
+    return SliceResult(slice=name, kind="slice", examples=3, note=note)
+
+
+def exemplar(index, name=None, **more):
+    values = {"label": "8", "dense": "8", "answer": "3", "dense_confidence": 0.98, "confidence": 0.55}
+    return Exemplar(index=index, id=name or f"img-{index}", **{**values, **more})
+
+
+def whole_quality(variant="pruned", hardware="cpu", **more):
+    """A candidate's quality with all that a record can hold of it: two metrics, flips, divergence."""
+    metrics = (
+        MetricResult(
+            metric="accuracy",
+            value=0.535,
+            examples=540,
+            interval=interval(0.535, 0.476, 0.593),
+            drop=interval(0.04, -0.004, 0.084, confidence=0.9),
+        ),
+        MetricResult(
+            metric="brier",
+            value=0.0235,
+            examples=540,
+            interval=interval(0.0235, 0.0212, 0.0256),
+            drop=interval(0.0012, -0.0004, 0.0034, confidence=0.9),
+            better="lower",
+        ),
+    )
+    values = {
+        "metrics": metrics,
+        "dataset_sha256": "d",
+        "flips": flips(31, 12, 20),
+        "divergence": Divergence(
+            kind="kl", mean=0.0123, interval=interval(0.0123, 0.01, 0.015), p99=0.3, examples=540
+        ),
+        "correction": "holm",
+    }
+    return QualityResult(variant=variant, hardware=hardware, **{**values, **more})
+
+
+def baseline_quality(**more):
+    """The baseline's own: values alone."""
+    alone = tuple(one.model_copy(update={"drop": None}) for one in whole_quality().metrics)
+    nothing = {"flips": None, "divergence": None, "correction": ""}
+    return whole_quality("dense", **{"metrics": alone, **nothing, **more})

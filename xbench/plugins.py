@@ -1,4 +1,4 @@
-"""Finds exporters and runners by name: the shipped ones in a table, third parties' by entry point."""
+"""Finds exporters, runners and metrics by name: shipped ones in a table, third parties' by entry point."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from importlib.metadata import entry_points
 from typing import cast
 
 from .errors import InputError, UnavailableError
-from .protocols import Converter, Exporter, Runner
+from .protocols import Converter, Exporter, Metric, Runner
 from .records.profile import HardwareProfile
 
 RUNNERS = {
@@ -51,6 +51,7 @@ _RUNNER_PARTS = (
 )
 _EXPORTER_PARTS = ("export",)
 _CONVERTER_PARTS = ("convert",)
+_METRIC_PARTS = ("scores", "value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,3 +145,42 @@ def converter(precision: str) -> Converter:
     """A new converter to that precision; raises as `runner_class` does."""
     kind = _load("converter", _choose("converter", precision, CONVERTERS), _CONVERTER_PARTS)
     return cast(type[Converter], kind)()
+
+
+def metric_names() -> list[str]:
+    """Names of the metrics that installed packages bring; none of them is loaded."""
+    return sorted(_found("metric", {}))
+
+
+def metric(name: str, shipped: bool) -> Metric | None:
+    """A new metric of that name that an installed package brings; None where none does.
+
+    `shipped` says whether xbench has one of that name itself. Raises UnavailableError, with the package, where
+    several claim the name, xbench among them, and where the metric is broken.
+    """
+    if name not in _found("metric", {}):
+        return None
+    plugin = _choose("metric", name, {name: "xbench.metrics"} if shipped else {})
+    kind = _load("metric", plugin, _METRIC_PARTS)
+    try:
+        # Code of others again.
+        made = cast(Metric, kind())
+        fault = _metric_fault(made, name)
+    except Exception as error:
+        raise _broken("metric", plugin, f"{type(error).__name__}: {error}") from error
+    if fault:
+        raise _broken("metric", plugin, fault)
+    return made
+
+
+def _metric_fault(made: Metric, name: str) -> str:
+    """What a metric says of itself that the core cannot use, in words; empty: nothing."""
+    if made.name != name:
+        return f"its name is {made.name!r}, and its entry point calls it {name!r}"
+    if made.better not in ("higher", "lower"):
+        return f"better is {made.better!r}, and must be 'higher' or 'lower'"
+    if made.span is not None and not made.span > 0:
+        return f"span is {made.span!r}, and must be a number above 0, or None"
+    if isinstance(made.tasks, str) or not made.tasks or not all(isinstance(task, str) for task in made.tasks):
+        return f"tasks is {made.tasks!r}, and must be names of tasks, such as ('plugin',)"
+    return ""

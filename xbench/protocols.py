@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,13 @@ Feeds = Mapping[str, NDArray[Any]]
 
 Outputs = dict[str, NDArray[Any]]
 """Outputs by name; a sequence or map output comes as one entry for each of its arrays."""
+
+
+Rows = Mapping[str, NDArray[Any]]
+"""Some examples, column by column: the first axis of each array is the examples.
+
+Text, lists of unequal length, and columns with missing values are object arrays; a missing value is None.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +88,42 @@ class Converter(Protocol):
 
         `calibration` is None where there are no real inputs. Raises InputError where they are needed, or the file
         is not one of 32-bit floats; InvalidError where converting fails; UnavailableError without its library.
+        """
+
+
+class Metric(Protocol):
+    """One figure of quality: a score for each example, and the value that many scores make.
+
+    Made by `Metric()`; third parties add theirs by the entry point `xbench.metrics` (docs/metrics.md), where the
+    names and shapes of answers and targets are told for each task.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The tasks that it is for, as suites name them; `plugin` is the one that gives the model's own outputs."""
+
+    @property
+    def better(self) -> Literal["higher", "lower"]: ...
+
+    @property
+    def span(self) -> float | None:
+        """The largest change that one example can make to its own score, 1 for shares, where the value is the mean
+        of the scores; `math.inf` where such a mean has no bound; None where the value is another function of them."""
+
+    def scores(self, answers: Rows, targets: Rows) -> NDArray[np.float64]:
+        """Float64, (examples,) where the value is the mean of them, else (examples, k).
+
+        Called with some examples at a time, the same k each time. An exception, or NaN, is an error of the examples
+        that it comes from: they are tried one by one, counted and listed.
+        """
+
+    def value(self, scores: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
+        """The metric of examples with these scores, (examples, ...), each counted `weights` times, (examples,).
+
+        Raises ValueError where it is not defined, as where all of one class is missing.
         """
 
 

@@ -1,4 +1,4 @@
-"""Reads what people write for shares and durations: `1%`, `0.01`, `30s`, `2min`."""
+"""Reads what people write for shares and durations: `1%`, `0.01`, `30s`, `2min`; and writes counts for them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 _DURATION = re.compile(r"^\s*([0-9]+(?:\.[0-9]+)?)\s*(ms|s|min|m|h)?\s*$")
 _SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0, None: 1.0}
 _SHARE = re.compile(r"^\s*([0-9]+(?:\.[0-9]+)?)\s*(%)?\s*$")
+
+
+def examples_text(count: int) -> str:
+    """So many examples, in words."""
+    return "1 example" if count == 1 else f"{count:,} examples"
 
 
 def seconds(value: Any) -> float:

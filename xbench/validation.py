@@ -36,8 +36,26 @@ def validate(document: YamlDocument, model: type[M]) -> M:
 
 
 def _causes(details: list[ErrorDetails]) -> list[ErrorDetails]:
-    """Without `too short` of a list that has items: pydantic says so when it has refused them all."""
-    return [one for one in details if one["type"] != "too_short" or not one["input"]]
+    """Without what pydantic says beside the cause.
+
+    That is `too short` of a list that has items, when it has refused them all; and, of a union, the branch that is
+    a fixed word where a mapping was given: another branch was meant.
+    """
+    return [
+        one
+        for one in details
+        if not (one["type"] == "too_short" and one["input"]) and not _is_word_for_mapping(one, details)
+    ]
+
+
+def _is_word_for_mapping(detail: ErrorDetails, details: list[ErrorDetails]) -> bool:
+    """Whether a union's branch refuses a mapping because it is a fixed word, and another says what is wrong in it."""
+    *union, branch = detail["loc"] or ("",)
+    if detail["type"] != "literal_error" or not isinstance(detail["input"], dict) or branch in detail["input"]:
+        return False
+    if not str(branch).startswith("literal["):
+        return False
+    return any(one["loc"][: len(union)] == tuple(union) and one["type"] != "literal_error" for one in details)
 
 
 def _tuples(data: Any) -> Any:

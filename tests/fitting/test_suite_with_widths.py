@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from xbench.fitting.fitted_suite import place_of, suite_text, widths_of
+from xbench.fitting.fitted_suite import widths_of
 from xbench.records.recipe import StructuredRecipe
 from xbench.suite.loading import load_suite
 from xbench.suite.model import VariantSpec
+from xbench.suite.rewriting import place_of, suite_text
 
 SUITE = """\
 schema: xbench.suite/1

@@ -196,7 +196,7 @@ def digit_weights():
     240 x 2 x 63 < 2**15, and 8 bits do.
     """
     pytest.importorskip("sklearn", reason="the digits data need scikit-learn")
-    from xbench.quality.classification import digits
+    from xbench.datasets.digits import digits
 
     images, labels, held_out, answers = digits()
     pixels = images.reshape(-1, 64)

@@ -13,8 +13,8 @@ from measure_models import scripted
 
 from xbench.analysis.ratios import log_ratios
 from xbench.errors import InputError, InvalidError
-from xbench.measure.exchange import read_arrays, write_arrays
-from xbench.measure.inspection import check_placement, write_inputs
+from xbench.measure.exchange import read_arrays, write_arrays, write_inputs
+from xbench.measure.inspection import check_placement
 from xbench.measure.interleave import measure_set
 from xbench.measure.plan import Entry, MeasurePlan
 from xbench.measure.timing import time_calls

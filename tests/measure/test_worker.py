@@ -16,7 +16,8 @@ from measure_models import CPU, LIMIT, echo, endless, matmul, scripted
 from onnx import TensorProto
 
 from xbench.errors import InputError, InvalidError, WorkerError
-from xbench.measure.inspection import check_placement, loaded, write_inputs
+from xbench.measure.exchange import write_inputs
+from xbench.measure.inspection import check_placement, loaded
 from xbench.measure.plan import Entry, MeasurePlan
 from xbench.measure.process import WorkerProcess
 from xbench.measure.station import Station

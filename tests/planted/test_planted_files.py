@@ -8,7 +8,6 @@ from planted_kit import command, dense_chain, scripted, travelled
 from road.road_kit import write_model, write_suite
 
 from xbench.measure.interleave import measure_set
-from xbench.records.quality import ExampleScores
 from xbench.road.grouping import proven_group
 
 LAST = 5
@@ -67,12 +66,13 @@ def test_a_file_that_is_swapped_before_it_is_scored_has_no_score(tmp_path, monke
     """The scores would be those of another model than the one that was timed."""
     pytest.importorskip("sklearn")
 
-    def scored(artifact, task, profile, *_):
+    def answered(artifact, task, profile, time_limit, keep, on_batch):
         if artifact.variant == "pruned":
             write_model(tmp_path / "pruned.onnx", scale=9.0)
-        return ExampleScores(artifact.variant, profile.name, task.dataset_sha256, {"accuracy": np.ones(540)})
+        labels = task.examples.labels
+        keep({"probabilities": np.eye(10, dtype=np.float32)[labels], "answer": labels})
 
-    monkeypatch.setattr("xbench.road.scoring.evaluate", scored)
+    monkeypatch.setattr("xbench.road.dense_answers.evaluate", answered)
     scripted(monkeypatch)
     suite = write_suite(tmp_path, {"dense": {}, "pruned": {}, "other": {}}, gate={"max_drop": {"accuracy": 0.05}})
     suite.write_text(suite.read_text() + "evaluate: {task: classification, dataset: digits}\n")

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from xbench.datasets.digits import digits
 from xbench.errors import InputError
 from xbench.quality.calibration import calibration_data, held_out
-from xbench.quality.classification import digits
 from xbench.quality.docstrings import docstring_pairs
-from xbench.quality.evaluation import make_task
+from xbench.quality.opening import make_task
 from xbench.suite.loading import LoadedSuite
 from xbench.suite.model import Suite
 
@@ -38,7 +38,7 @@ def with_file(folder, calibration=None, **arrays):
 def test_digits_that_are_not_scored(tmp_path):
     pytest.importorskip("sklearn", reason="the digits data need scikit-learn")
     suite = loaded(tmp_path, evaluate=DIGITS, calibration={"samples": 20, "batch": 8})
-    task = make_task(suite.suite.evaluate, None)
+    task = make_task(suite.suite.evaluate, tmp_path, None, False)
     found = calibration_data(suite, task)
     assert [len(batch["image"]) for batch in found.batches] == [8, 8, 4]
     images = np.concatenate([batch["image"] for batch in found.batches])
@@ -48,7 +48,7 @@ def test_digits_that_are_not_scored(tmp_path):
     assert scored.isdisjoint({image.tobytes() for image in images} - training)
     assert len({image.tobytes() for image in images}) == 20
     assert "20 training examples" in found.source
-    assert found.sha256 == calibration_data(suite, make_task(suite.suite.evaluate, None)).sha256
+    assert found.sha256 == calibration_data(suite, make_task(suite.suite.evaluate, tmp_path, None, False)).sha256
 
 
 def test_docstrings_that_are_not_scored():

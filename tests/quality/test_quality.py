@@ -5,16 +5,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xbench.analysis.quality import drop, quality_result
+from xbench.datasets.digits import digits
 from xbench.errors import InputError, InvalidError
-from xbench.quality import docstrings
-from xbench.quality.classification import ClassificationTask, digits
 from xbench.quality.docstrings import docstring_pairs
-from xbench.quality.retrieval import RetrievalTask, pool, reciprocal_ranks
-from xbench.records.quality import ExampleScores
-from xbench.stats.paired import paired_bootstrap, tango_interval
+from xbench.quality.pooling import pool
+from xbench.quality.ranking import Judged, ranked
 
 RANDOM = np.random.default_rng(0)
+
+
+def reciprocal_ranks(similarity):
+    """1 / rank of the only right document of each query, which is the one of its number."""
+    judged = [Judged(np.asarray([number]), np.ones(1)) for number in range(len(similarity))]
+    found = ranked(similarity, judged)
+    np.testing.assert_array_equal(found.first == np.arange(len(similarity)), found.grades[:, 0] > 0)
+    return 1 / (found.grades.argmax(axis=1) + 1)
 
 
 def test_reciprocal_ranks_are_the_average_precision_of_one_right_document():
@@ -32,6 +37,21 @@ def test_ties_are_never_in_ones_favour():
     assert reciprocal_ranks(np.zeros((5, 5))).tolist() == [0.2] * 5
     assert reciprocal_ranks(np.eye(3)).tolist() == [1.0] * 3
     assert reciprocal_ranks(np.asarray([[0.5, 0.6, 0.5], [0, 1, 0], [1, 0, 0.0]])).tolist() == [1 / 3, 1, 1 / 3]
+
+
+def test_rankings_with_grades_are_those_of_a_plain_sort():
+    for _ in range(20):
+        queries, documents = 7, int(RANDOM.integers(1, 30))
+        similarity = RANDOM.integers(0, 4, (queries, documents)).astype(np.float32)  # many ties
+        grades = RANDOM.integers(0, 4, (queries, documents)).astype(float)
+        judged = [Judged(np.flatnonzero(row), row[row > 0]) for row in grades]
+        found = ranked(similarity, judged)
+        for query in range(queries):
+            order = sorted(range(documents), key=lambda d: (-similarity[query, d], grades[query, d]))
+            assert found.grades[query].tolist() == grades[query, order].tolist()
+            assert found.ideal[query].tolist() == sorted(grades[query], reverse=True)
+            assert grades[query, found.first[query]] == grades[query, order[0]]
+            assert similarity[query, found.first[query]] == similarity[query].max()
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -90,83 +110,3 @@ def test_the_digits_are_split_evenly_and_always_the_same():
     assert not any(image.tobytes() in seen for image in held_out)
     again = digits()
     assert all(np.array_equal(a, b) for a, b in zip((train, train_labels, held_out, labels), again, strict=True))
-
-
-def classification(count=25, batch=8, classes=4):
-    labels = np.arange(count) % classes
-    return ClassificationTask(RANDOM.standard_normal((count, 3)).astype(np.float32), labels, batch, "x"), labels
-
-
-def test_accuracy_is_scikit_learns():
-    metrics = pytest.importorskip("sklearn.metrics")
-    task, labels = classification()
-    scores = RANDOM.standard_normal((25, 4))
-    fed = list(task.feeds({"x": "float32"}))
-    assert [len(feeds["x"]) for feeds in fed] == [8, 8, 8, 1]
-    assert task.batches == 4
-    kept = [task.reduce(i, {"y": scores[i * 8 : (i + 1) * 8]}) for i in range(4)]
-    found = task.score(kept)["accuracy"]
-    assert found.mean() == metrics.accuracy_score(labels, scores.argmax(1))
-
-
-@pytest.mark.parametrize("shape", [(8,), (1, 4), (7, 4), (8, 1), (8, 3), (8, 4, 1)])
-def test_scores_of_another_shape_are_refused(shape):
-    task, _ = classification()
-    with pytest.raises(InvalidError, match="the model gave shape"):
-        task.reduce(0, {"y": np.zeros(shape)})
-
-
-def test_a_model_with_two_inputs_is_refused():
-    with pytest.raises(InputError):
-        next(classification()[0].feeds({"x": "float32", "y": "float32"}))
-
-
-def test_retrieval_scores_queries_against_their_own_documents(tmp_path):
-    tokenizers = pytest.importorskip("tokenizers")
-    words = {"[UNK]": 0, "a": 1, "b": 2, "c": 3}
-    model = tokenizers.Tokenizer(tokenizers.models.WordLevel(words, unk_token="[UNK]"))  # noqa: S106
-    model.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
-    model.save(str(tmp_path / "tokenizer.json"))
-    pairs = docstrings.TextPairs(("a", "b b", "c"), ("a a", "b", "a c c c"), "digest")
-    task = RetrievalTask(pairs, tmp_path, 3, 4, "mean")
-    fed = list(task.feeds({"input_ids": "int64", "attention_mask": "int64"}))
-    assert [feeds["input_ids"].shape for feeds in fed] == [(4, 2), (2, 3)], (
-        "cut at three tokens, padded to the longest"
-    )
-    kept = [task.reduce(i, {"y": np.eye(4, dtype=np.float32)[feeds["input_ids"]]}) for i, feeds in enumerate(fed)]
-    found = task.score(kept)
-    # As bags of words, each query is nearest to its own document.
-    assert found["recall_at_1"].tolist() == found["mrr"].tolist() == [1, 1, 1]
-    with pytest.raises(InputError, match="cannot feed the input 'pixels'"):
-        next(task.feeds({"pixels": "float32"}))
-    with pytest.raises(InvalidError, match="token vectors"):
-        task.reduce(0, {"y": np.zeros((4, 4), np.float32)})
-
-
-def test_the_drop_of_right_and_wrong_is_tangos_and_of_others_the_bootstraps():
-    base = (RANDOM.random(200) < 0.8).astype(np.float64)
-    other = np.where(RANDOM.random(200) < 0.1, 1 - base, base)
-    lost, won = int(((base == 1) & (other == 0)).sum()), int(((base == 0) & (other == 1)).sum())
-    assert drop(base, other, 0) == tango_interval(lost, won, 200, confidence=0.90)
-    assert drop(base, other, 0).point == pytest.approx(base.mean() - other.mean())
-    ranks = 1 / RANDOM.integers(1, 9, 200)
-    assert drop(ranks, other, 3) == paired_bootstrap(ranks, other, confidence=0.90, seed=3)
-
-
-def scores(variant, digest="d", **metrics):
-    return ExampleScores(
-        variant, "cpu", digest, {name: np.asarray(values, float) for name, values in metrics.items()}
-    )
-
-
-def test_results_against_a_baseline():
-    base, other = scores("dense", accuracy=[1, 1, 1, 0]), scores("pruned", accuracy=[1, 0, 0, 0])
-    assert quality_result(base, None, 0).metric("accuracy").drop is None
-    found = quality_result(other, base, 0).metric("accuracy")
-    assert (found.value, found.examples, found.drop.point, found.drop.confidence) == (0.25, 4, 0.5, 0.90)
-
-
-def test_other_data_are_not_compared():
-    found = quality_result(scores("pruned", "other", accuracy=[1, 0]), scores("dense", accuracy=[1, 0]), 0)
-    assert not found.metrics
-    assert "differ" in found.failure

@@ -163,9 +163,9 @@ def test_every_figure_and_verdict_comes_again_from_the_raw_samples(tmp_path, mon
 
     code, out, _ = xbench("gate", folder.path)
     assert code == record.exit_code == 1
-    assert "were others" not in out
+    assert "Not as recorded" not in out
     tampered = (folder.path / "run.json").read_text().replace('"outcome": "fail"', '"outcome": "pass"')
     (folder.path / "run.json").write_text(tampered)
     code, out, _ = xbench("gate", folder.path)
     assert code == 1
-    assert "The recorded verdicts or figures were others" in out
+    assert "Not as recorded: words of verdicts; outcomes of gates too." in out

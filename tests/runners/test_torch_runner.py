@@ -20,7 +20,8 @@ from torch import nn  # noqa: E402
 
 from xbench.artifacts.modules import module_path  # noqa: E402
 from xbench.errors import InputError, InvalidError, WorkerError  # noqa: E402
-from xbench.measure.inspection import check_placement, loaded, write_inputs  # noqa: E402
+from xbench.measure.exchange import write_inputs  # noqa: E402
+from xbench.measure.inspection import check_placement, loaded  # noqa: E402
 from xbench.measure.process import WorkerProcess  # noqa: E402
 from xbench.prepare.dense import DenseModel  # noqa: E402
 from xbench.prepare.variant import make_variant  # noqa: E402

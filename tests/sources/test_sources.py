@@ -94,13 +94,20 @@ def test_a_function_beside_the_suite_is_found(suite, reference):
 
 
 def test_a_function_of_an_importable_module_is_found(tmp_path):
-    assert load_factory("json:dumps", tmp_path, trusted=True) is json.dumps
+    assert load_factory("json:dumps", tmp_path, trusted=True)([1]) == json.dumps([1])
 
 
 def test_code_that_is_not_trusted_is_not_run(suite):
     with pytest.raises(InputError, match="--trust"):
         load_factory("net.py:build", suite, trusted=False)
     assert not (suite / "ran").exists()
+
+
+@pytest.mark.parametrize("code", ["import sys\ndef build():\n    sys.exit(0)\n", "import sys\nsys.exit(0)\n"])
+def test_a_factory_cannot_end_the_program_as_if_all_were_well(tmp_path, code):
+    (tmp_path / "net.py").write_text(code)
+    with pytest.raises(InputError, match=r"end the program|SystemExit"):
+        load_factory("net.py:build", tmp_path, trusted=True)()
 
 
 @pytest.mark.parametrize(

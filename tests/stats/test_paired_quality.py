@@ -171,6 +171,28 @@ def test_paired_bootstrap_covers_reciprocal_ranks(n, changed):
     assert too_low <= 0.05  # what a gate would pass by mistake; 0.025 by name
 
 
+@pytest.mark.parametrize("lost", [2, 5, 10, 40])
+@pytest.mark.parametrize("n", [50, 1000])
+def test_a_few_lost_answers_are_rarely_passed_by_mistake(n, lost):
+    """All changes for the worse, the hardest case: one-sided 5 % by name, and counts are a lattice."""
+    counts = np.random.default_rng(46).binomial(n, lost / n, 1000)
+    same = np.zeros(n)
+    high = {int(b): paired_bootstrap(np.arange(n) < b, same, 0.90, resamples=3000).high for b in np.unique(counts)}
+    too_low = np.mean([high[int(b)] < lost / n for b in counts])
+    print(f"too low: {n} {lost}: {too_low:.3f}")
+    assert too_low <= stats.binom.ppf(0.999, 1000, 0.06) / 1000
+
+
+def test_no_drop_is_beyond_what_one_sample_can_change():
+    found = paired_bootstrap([1, 0.5, 1], [0, 0, 1], 0.99)
+    assert -1 <= found.low < found.high == 1
+
+
+def test_no_change_seen_is_the_rule_of_three():
+    same = np.zeros(1000)
+    assert paired_bootstrap(same, same, 0.90).high == pytest.approx(3 / 1000, rel=0.02)
+
+
 def test_paired_bootstrap_of_equal_outputs_is_not_certain():
     scores = np.random.default_rng(44).random(275)
     estimate = paired_bootstrap(scores, scores)

@@ -17,7 +17,6 @@ import pytest
 from xbench.errors import StoreError
 from xbench.machine.fingerprint import fingerprint
 from xbench.records.measurement import Block, Conditions, MemoryUse, Placement, ProcessSet, Run
-from xbench.records.quality import ExampleScores
 from xbench.records.run_record import RunRecord
 from xbench.store.files import write_text
 from xbench.store.folder import ResultsFolder, RunFolder
@@ -87,18 +86,6 @@ def test_samples_come_back_bit_for_bit(run):
     assert [bits(one) for one in run.sets(2)] == [bits(a_set(0)), bits(a_set(1))]
     assert run.sets(3) == [ProcessSet(0, (), {}, 0.0, 0.5, 0.0)]
     assert run.sets(0) == []
-
-
-def test_scores_come_back_bit_for_bit(run):
-    scores = ExampleScores("v", "cpu", "digest", {"recall": np.asarray([0.0, 1.0, 1 / 3])})
-    run.save_scores(1, 0, scores)
-    back = run.scores(1, 0)
-    assert back.metrics["recall"].tobytes() == scores.metrics["recall"].tobytes()
-    assert (back.variant, back.hardware, back.dataset_sha256) == ("v", "cpu", "digest")
-    assert run.scores(0, 0) is None
-    (run.path / "quality" / "v01-h00.npz").write_bytes(b"PK\x03\x04 nothing")
-    with pytest.raises(StoreError, match=r"scores v01-h00\.npz cannot be read"):
-        run.scores(1, 0)
 
 
 def test_damaged_samples_are_refused_and_never_read_as_others(tmp_path):

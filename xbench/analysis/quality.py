@@ -2,51 +2,122 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from ..records.estimate import Estimate
-from ..records.quality import ExampleScores, MetricResult, QualityResult
-from ..stats.paired import paired_bootstrap, tango_interval
+from ..protocols import Metric
+from ..quantities import examples_text
+from ..records.quality import ExampleError, ExampleFacts, ExampleScores, MetricResult, QualityResult
+from .dropping import metric_result
+from .exemplars import all_exemplars, example_id
+from .flips import divergence, flips
+from .scored import example_count, scored, unscored
+from .slicing import Correction, Figure, Pair, slice_results
 
-# Two-sided 90 %: each end is a one-sided bound at 95 %, which is what a gate asks for.
-CONFIDENCE = 0.90
+SHOWN = 20
 
 
-def quality_result(scores: ExampleScores, baseline: ExampleScores | None, seed: int) -> QualityResult:
-    """Means of all metrics and, against a baseline, their drops. Different data are not compared."""
-    if baseline is not None and baseline.dataset_sha256 != scores.dataset_sha256:
-        return QualityResult(
-            variant=scores.variant,
-            hardware=scores.hardware,
-            failure="the data differ from the baseline's",
-            dataset_sha256=scores.dataset_sha256,
-        )
-    metrics = tuple(
-        MetricResult(
-            metric=name,
-            value=float(values.mean()),
-            examples=len(values),
-            drop=None if baseline is None else drop(baseline.metrics[name], values, seed),
-        )
-        for name, values in scores.metrics.items()
-    )
+@dataclass(frozen=True, slots=True)
+class QualityOptions:
+    """`seed` of the bootstraps; `correction` of the alarms over slices and classes."""
+
+    seed: int = 0
+    correction: Correction = "holm"
+
+
+def quality_result(
+    scores: ExampleScores,
+    baseline: ExampleScores | None,
+    examples: ExampleFacts | None,
+    metrics: Mapping[str, Metric],
+    options: QualityOptions,
+    dense: Sequence[ExampleScores] = (),
+    others: Sequence[ExampleScores] = (),
+    label: Callable[[int], str] = str,
+) -> QualityResult:
+    """All metrics and, against a baseline (None for itself), drops, flips, slices and exemplars.
+
+    Examples that either of the two failed in are left out of both, and listed. `examples` is None in records of
+    before, which have neither slices nor ids; a metric that `metrics` does not hold is the mean of its scores, more
+    being better. `dense` and `others` are further dense and pruned models on the same device, for the exemplars.
+    `label` names the code of an answer. Different data are not compared: that is a failure.
+    """
+    result = _listed(scores, baseline, examples)
+    failure = _not_alike(scores, baseline, examples)
+    if failure:
+        return result.model_copy(update={"failure": failure})
+    rows = scored(scores) if baseline is None else scored(scores) & scored(baseline)
+    if len(rows) and not rows.any():
+        why = f"none of {examples_text(len(rows))} could be scored; the first: {result.errors[0].reason}"
+        return result.model_copy(update={"failure": why})
+    found: dict[str, Any] = {"metrics": _metrics(scores, baseline, metrics, rows, options.seed)}
+    if baseline is not None and scores.metrics:
+        lost = all_exemplars(scores, baseline, examples, dense, others, label)
+        found |= {
+            "flips": flips(scores, baseline, rows),
+            "divergence": divergence(scores, rows, options.seed),
+            "exemplars": lost[:SHOWN],
+            "exemplar_count": len(lost),
+        }
+        first = next(iter(scores.metrics))
+        if examples is not None and first in baseline.metrics:
+            figure = Figure(first, metrics.get(first), scores.metrics[first], baseline.metrics[first])
+            pair = Pair(scores, baseline, rows, figure, options.seed)
+            found["slices"] = slice_results(pair, examples, options.correction, label)
+            found["correction"] = options.correction
+    return result.model_copy(update=found)
+
+
+def _listed(scores: ExampleScores, baseline: ExampleScores | None, examples: ExampleFacts | None) -> QualityResult:
+    """The examples that could not be scored, and nothing else as yet."""
+    reasons = unscored(scores)
+    if baseline is not None:
+        reasons = {index: f"of the baseline: {why}" for index, why in unscored(baseline).items()} | reasons
+    ids = examples if examples is not None and len(examples.ids) == example_count(scores) else None
     return QualityResult(
         variant=scores.variant,
         hardware=scores.hardware,
-        metrics=metrics,
         dataset_sha256=scores.dataset_sha256,
+        errors=tuple(
+            ExampleError(index=index, id=example_id(ids, index), reason=reasons[index])
+            for index in sorted(reasons)[:SHOWN]
+        ),
+        error_count=len(reasons),
     )
 
 
-def drop(baseline: NDArray[np.float64], candidate: NDArray[np.float64], seed: int) -> Estimate:
-    """Baseline minus candidate, paired: Tango's interval where scores are 0 or 1, else the bootstrap."""
-    if _binary(baseline) and _binary(candidate):
-        lost = int(((baseline == 1) & (candidate == 0)).sum())
-        won = int(((baseline == 0) & (candidate == 1)).sum())
-        return tango_interval(lost, won, len(baseline), confidence=CONFIDENCE)
-    return paired_bootstrap(baseline, candidate, confidence=CONFIDENCE, seed=seed)
+def _not_alike(scores: ExampleScores, baseline: ExampleScores | None, examples: ExampleFacts | None) -> str:
+    """Why these cannot be put side by side; nothing where they can."""
+    count = example_count(scores)
+    if baseline is not None and baseline.dataset_sha256 != scores.dataset_sha256:
+        return (
+            f"the data differ from the baseline's: its digest is {baseline.dataset_sha256[:12]}, "
+            f"and that of these is {scores.dataset_sha256[:12]}"
+        )
+    if baseline is not None and example_count(baseline) != count:
+        return f"there are scores of {examples_text(count)}, and of {example_count(baseline)} of the baseline"
+    if examples is not None and len(examples.ids) != count:
+        return f"there are scores of {examples_text(count)}, and the data have {len(examples.ids)}"
+    return ""
 
 
-def _binary(values: NDArray[np.float64]) -> bool:
-    return bool(np.isin(values, (0.0, 1.0)).all())
+def _metrics(
+    scores: ExampleScores,
+    baseline: ExampleScores | None,
+    metrics: Mapping[str, Metric],
+    rows: NDArray[np.bool_],
+    seed: int,
+) -> tuple[MetricResult, ...]:
+    found = []
+    for name, values in scores.metrics.items():
+        before = None if baseline is None else baseline.metrics.get(name)
+        one = metric_result(name, metrics.get(name), values[rows], None if before is None else before[rows], seed)
+        if baseline is not None and before is None:
+            why = f"{name} has no drop: the baseline has no scores of it"
+            one = one.model_copy(update={"note": "; ".join(text for text in (one.note, why) if text)})
+        found.append(one)
+    return tuple(found)

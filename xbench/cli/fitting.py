@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from ..errors import InputError, InterruptedRunError
 from ..fitting.asking import Asked, report_name, suite_name
-from ..fitting.fitted_suite import place_of
 from ..fitting.story import fit
 from ..records.comparison import Comparison
 from ..records.estimate import interval_text
@@ -15,6 +14,7 @@ from ..records.fit import FitRecord, FitSide
 from ..report.text import visible
 from ..road.steps import StepOptions
 from ..suite.loading import LoadedSuite
+from ..suite.rewriting import place_of
 from .parsing import seconds_of
 from .plain_table import visible_table
 from .showing import STDOUT, show_place, write_data

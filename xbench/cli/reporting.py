@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import InputError, InvalidError, StoreError
+from ..records.run_record import RunRecord
 from ..report.text import visible
 from ..road.concluding import conclude
 from ..road.recomputing import recompute
@@ -48,12 +49,30 @@ def gate_run(name: str, results: Path) -> int:
     suite = Suite.model_validate(record.suite)
     again = conclude(recompute(record, suite, folder), suite)
     show(again)
-    if (again.groups, again.quality, again.verdicts) != (record.groups, record.quality, record.verdicts):
-        sys.stdout.write("The recorded verdicts or figures were others: the record was changed, or xbench was.\n")
+    if record.status == "complete":
+        sys.stdout.write(_changes(record, again))
     show_place(folder.path)
     if record.status != "complete":
         return record.exit_code or InvalidError.exit_code
     return again.exit_code or 0
+
+
+def _changes(record: RunRecord, again: RunRecord) -> str:
+    """What is not as it was recorded, in a line; nothing where all of it is."""
+    changed = [what for what in ("groups", "quality", "verdicts") if getattr(record, what) != getattr(again, what)]
+    if not changed:
+        return ""
+    words = {"groups": "figures of speed", "quality": "figures of quality", "verdicts": "words of verdicts"}
+    same = _outcomes(record) == _outcomes(again)
+    return (
+        f"Not as recorded: {', '.join(words[what] for what in changed)}; "
+        f"{'the outcome of each gate is the same' if same else 'outcomes of gates too'}. "
+        f"The record was changed, or xbench was, as CHANGELOG.md tells (then {record.xbench_version}).\n"
+    )
+
+
+def _outcomes(record: RunRecord) -> list[tuple[str, ...]]:
+    return [(one.variant, one.hardware, one.workload, one.gate, one.outcome) for one in record.verdicts]
 
 
 def list_runs(results: Path) -> None:

@@ -16,7 +16,8 @@ from ..road.beginning import find_devices
 from ..sources.factory import require_trust
 from ..store.placing import file_stem, require_free
 from ..suite.loading import LoadedSuite
-from .fitted_suite import place_of
+from ..suite.plain import require_plain_baseline
+from ..suite.rewriting import place_of
 from .measuring import require_measurable
 
 MOST_SPEEDUP = 100.0
@@ -61,7 +62,7 @@ def check(loaded: LoadedSuite, asked: Asked) -> tuple[HardwareProfile, Structure
             f"it must be above 1 and at most {MOST_SPEEDUP:g}: 2.0 asks for half the latency",
         )
     recipe, whence = _recipe(loaded, asked.variant)
-    _require_plain_baseline(loaded)
+    require_plain_baseline(loaded.suite, "widths are chosen for the dense model, and measured against it")
     # Named first, so that a name that nobody has is told with the nearest ones.
     profile = choose_one(asked.target, all_profiles(asked.profile_folders))
     (device,) = find_devices((asked.target,), asked.profile_folders)
@@ -128,16 +129,6 @@ def _scope_of(recipe: StructuredRecipe) -> StructuredRecipe:
         neurons=_HALF if "neurons" in kinds else None,
         heads=_HALF if "heads" in kinds else None,
     )
-
-
-def _require_plain_baseline(loaded: LoadedSuite) -> None:
-    base = loaded.suite.baseline
-    if base.prune or base.onnx or base.checkpoint or base.finetune:
-        raise InputError(
-            f"The baseline {base.name} is not the model as it is",
-            "widths are chosen for the dense model, and measured against it",
-            "make a variant without prune, checkpoint, finetune and onnx the baseline",
-        )
 
 
 def names_of_files(loaded: LoadedSuite, asked: Asked) -> list[str]:

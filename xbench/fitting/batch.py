@@ -12,7 +12,8 @@ import numpy as np
 
 from ..analysis.disturbance import disturbed
 from ..errors import InvalidError, WorkerError, XbenchError
-from ..measure.inspection import check_placement, loaded, write_inputs
+from ..measure.exchange import write_inputs
+from ..measure.inspection import check_placement, loaded
 from ..measure.messages import Message
 from ..measure.process import WorkerProcess
 from ..onnxfile.one_layer import write_layer

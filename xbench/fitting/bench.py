@@ -136,7 +136,7 @@ def open_bench(
     journey.begin("prepare", suite.baseline.name)
     workshop = open_workshop(
         loaded,
-        task_of(loaded),
+        task_of(loaded, asked.trusted),
         artifacts=place,
         time_limit=asked.time_limit or suite.measure.time_limit,
         trusted=asked.trusted,

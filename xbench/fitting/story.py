@@ -6,7 +6,9 @@ import time
 from collections.abc import Sequence
 
 from .._version import __version__
-from ..analysis.quality import drop
+from ..analysis.dropping import value_of
+from ..analysis.quality import QualityOptions, quality_result
+from ..analysis.scored import scored
 from ..progress import Journey
 from ..records.estimate import Estimate
 from ..records.fit import FitGroup, FitRecord, FitSide, QualityGap
@@ -15,10 +17,10 @@ from ..road.context import Context
 from ..store.files import storing, write_text
 from ..store.placing import put, workplace
 from ..suite.loading import LoadedSuite
+from ..suite.rewriting import place_of, suite_text
 from .asking import Asked, check, report_name, suite_name
 from .bench import Bench, open_bench
 from .dialling import kept, loss_unit
-from .fitted_suite import place_of, suite_text
 from .predicting import Prediction, predict, tell_cost
 from .reaching import TOLERANCE, Choice, Reached, reach
 
@@ -152,13 +154,14 @@ def _gaps(bench: Bench, race: RunRecord, context: Context) -> tuple[QualityGap, 
     uniform, aware = (context.folder.scores(at[n], device) for n in (bench.asked.uniform, bench.asked.latency_aware))
     if uniform is None or aware is None:
         return ()
-    seed = bench.loaded.suite.measure.seed
-    return tuple(
-        QualityGap(
-            metric=metric,
-            latency_aware=float(values.mean()),
-            uniform=float(uniform.metrics[metric].mean()),
-            gain=drop(values, uniform.metrics[metric], seed),
-        )
-        for metric, values in aware.metrics.items()
-    )
+    known = context.task.metrics if context.task is not None else {}
+    found = quality_result(uniform, aware, None, known, QualityOptions(bench.loaded.suite.measure.seed))
+    rows = scored(uniform) & scored(aware)
+    gaps = []
+    for one in found.metrics:
+        if one.value is None or one.drop is None:
+            context.journey.note(one.note)
+            continue
+        latency_aware = value_of(known.get(one.metric), aware.metrics[one.metric][rows])
+        gaps.append(QualityGap(metric=one.metric, latency_aware=latency_aware, uniform=one.value, gain=one.drop))
+    return tuple(gaps)

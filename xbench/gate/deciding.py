@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from ..records.comparison import Comparison, GateVerdict
@@ -88,13 +89,15 @@ def _drop_outcome(metric: str, bound: float, result: QualityResult) -> tuple[Gat
         return "invalid", result.failure
     found = result.metric(metric)
     if found is None or found.drop is None:
-        return "invalid", f"{metric} was not measured"
+        return "invalid", (found.note if found is not None else "") or f"{metric} was not measured"
     drop = found.drop
     outcome = non_inferior(drop, bound)
     if outcome == "invalid" or not drop.usable:
         return "invalid", f"the interval {drop.low} to {drop.high} of {metric} is not one of a drop"
     digits = digits_apart(3, drop.low, drop.high, bound)
     text = f"{metric} drops by {drop.point:.{digits}f} ({drop.low:.{digits}f} to {drop.high:.{digits}f})"
+    if outcome == "pass" and result.error_count:
+        return "inconclusive", f"{text}, at most {bound:g}; but {_errors(result)}"
     if outcome == "pass":
         return outcome, f"{text}, at most {bound:g}"
     if outcome == "fail":
@@ -102,15 +105,25 @@ def _drop_outcome(metric: str, bound: float, result: QualityResult) -> tuple[Gat
     return outcome, f"{text}, around {bound:g}: {_needed(found, drop, bound)}"
 
 
+def _errors(result: QualityResult) -> str:
+    """How many examples the drop does not know of: they may be the very ones that got worse."""
+    count = result.error_count
+    what = "1 example could not be scored" if count == 1 else f"{count:,} examples could not be scored"
+    first = next((f": {'' if count == 1 else 'the first, '}{e.id}, {e.reason}" for e in result.errors), "")
+    return what + first
+
+
 def _needed(found: MetricResult, drop: Estimate, bound: float) -> str:
     """How many examples would tell, if the true drop were none, as the planning formula has it."""
     if bound <= 0:
         return "no number of examples can show a drop of at most 0"
-    # The spread of the paired differences, back out of the interval: for 0/1 scores it is the discordance.
-    discordant = min(1.0, found.examples * ((drop.high - drop.low) / (2 * 1.645)) ** 2 + drop.point**2)
-    if not (discordant > 0 and bound < 1):
-        return f"{found.examples} examples do not decide it"
+    # The spread of the paired differences, back out of the interval: for 0/1 scores it is the discordance. The
+    # planning formula is one of shares; it is the same in a unit in which spread and bound are shares.
+    spread = found.examples * ((drop.high - drop.low) / (2 * 1.645)) ** 2 + drop.point**2
+    unit = max(1.0, math.sqrt(spread), 2 * bound)
+    if spread <= 0:
+        return f"not enough data: {found.examples:,} examples do not decide it"
     return (
-        f"{found.examples} examples do not decide it; with no true drop, some "
-        f"{samples_for_margin(discordant, bound):,} would"
+        f"not enough data: {found.examples:,} examples do not decide it; with no true drop, some "
+        f"{samples_for_margin(spread / unit**2, bound / unit):,} would"
     )

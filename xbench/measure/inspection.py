@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,17 +14,12 @@ from ..protocols import Feeds, Outputs, ProfileReport
 from ..records.audit import OptimisedAudit
 from ..records.measurement import CacheUse, ColdStart, MemoryUse, NodeTime, OperatorTime, Placement, WarmUp
 from ..records.profile import HardwareProfile, PlacementRule
-from .exchange import read_arrays, write_arrays
+from .exchange import read_sets, write_inputs
 from .process import WorkerProcess
-from .worker import split_sets
+from .streaming import Context, stream
 
 _MS = 1e6  # nanoseconds
 _PROFILED_CALLS = 5  # of a slow model; see `Runner.profile_run`
-
-
-def write_inputs(path: Path, sets: Sequence[Feeds]) -> None:
-    """Write sets of inputs as a worker reads them."""
-    write_arrays(path, {f"{i}/{name}": array for i, feed in enumerate(sets) for name, array in feed.items()})
 
 
 class LoadedModel:
@@ -48,7 +43,7 @@ class LoadedModel:
 
         Asked first, right after loading, or the first inference is none.
         """
-        inputs = self._folder / "timed.npz"
+        inputs = self._folder / "timed"
         write_inputs(inputs, sets)
         self._process.request("read_inputs", inputs=str(inputs))
         self._first_ns = self._process.request("bind")["first_inference_ns"]
@@ -59,7 +54,7 @@ class LoadedModel:
 
     def timed(self, feeds: Feeds, calls: int) -> Sequence[int]:
         """Durations of so many inferences in nanoseconds, after a warm-up."""
-        inputs = self._folder / "timed.npz"
+        inputs = self._folder / "timed"
         write_inputs(inputs, [feeds])
         self._process.request("read_inputs", inputs=str(inputs))
         self._process.request("bind")
@@ -91,19 +86,23 @@ class LoadedModel:
         return [self._infer_one(feeds) for feeds in sets]
 
     def _infer_one(self, feeds: Feeds) -> Outputs:
-        inputs, outputs = self._folder / "inputs.npz", self._folder / "outputs.npz"
+        inputs, outputs = self._folder / "inputs", self._folder / "outputs"
         write_inputs(inputs, [feeds])
         start = time.monotonic()
         self._process.request("infer", inputs=str(inputs), outputs=str(outputs))
         self._call_seconds = max(self._call_seconds, time.monotonic() - start)
-        found = split_sets(read_arrays(outputs))
+        found = read_sets(outputs)
         if not found:
             raise InvalidError("The model gave no outputs for these inputs")
-        return dict(found[0])
+        return found[0]
+
+    def stream(self, batches: Iterable[tuple[Feeds, Context]]) -> Iterator[tuple[Context, Outputs]]:
+        """Inferences one after the other, while the caller prepares others; see `streaming.stream`."""
+        return stream(self._process, self._folder, batches)
 
     def profile(self, feeds: Feeds, *, optimised: bool) -> ProfileReport:
         """Profiled runs in a session apart."""
-        inputs = self._folder / "profile.npz"
+        inputs = self._folder / "profile"
         write_inputs(inputs, [feeds])
         expected = _PROFILED_CALLS * self._call_seconds
         answer = self._process.request(

@@ -103,13 +103,13 @@ class WorkerProcess:
     def __exit__(self, *exc: object) -> None:
         if self._child is None:
             return
-        self._end()
+        self.end()
         os.close(self._answers)
         if self._stderr is not None:
             self._stderr.close()
         self._child = None
 
-    def _end(self) -> None:
+    def end(self) -> None:
         """Kill the process; nothing can be asked of it any more."""
         assert self._child is not None  # noqa: S101 - only called between __enter__ and __exit__
         self._child.kill()
@@ -122,8 +122,16 @@ class WorkerProcess:
 
     def request(self, command: str, *, expected_seconds: float = 0.0, **arguments: Any) -> Message:
         """Have one command done. Raises what the worker raised, or WorkerError if it died or took too long."""
+        self.ask(command, **arguments)
+        return self.answer(command, expected_seconds=expected_seconds)
+
+    def ask(self, command: str, **arguments: Any) -> None:
+        """Send one command, and do not wait: `answer` must be called before the next."""
         self.make_ready()
         self._send({"do": command, **arguments}, command)
+
+    def answer(self, command: str, *, expected_seconds: float = 0.0) -> Message:
+        """Wait for what was asked. The time limit begins here. Raises as `request` does."""
         return self._receive(self.time_limit + 3 * expected_seconds, command)
 
     def _send(self, message: Message, what: str) -> None:
@@ -146,7 +154,7 @@ class WorkerProcess:
             ready, _, _ = select.select([self._answers], [], [], max(0.0, deadline - time.monotonic()))
             if not ready:
                 # Ended now, not with the context: it would compute on while others are timed.
-                self._end()
+                self.end()
                 raise WorkerError(
                     f"The worker of {self.label} did not finish `{what}` within {limit:g} s",
                     "it was stopped: it may never end, or need a longer --time-limit",

@@ -27,7 +27,7 @@ from ..protocols import Feeds, Runner
 from ..records.profile import HardwareProfile
 from ..stats.arrivals import poisson_arrivals
 from .copying import copy_times
-from .exchange import read_arrays, write_arrays
+from .exchange import read_sets, write_arrays
 from .load import serve_arrivals, sleep_and_spin, time_queries
 from .messages import Message, error_message, send
 from .meters import ConditionsMeter, MemoryMeter, observed
@@ -64,7 +64,7 @@ class Worker:
 
     def read_inputs(self, inputs: str) -> Message:
         """Read the inputs that will be timed, before the model: what they take is not the model's memory."""
-        self.feeds = split_sets(read_arrays(Path(inputs)))
+        self.feeds = list(read_sets(Path(inputs)))
         return {"sets": len(self.feeds)}
 
     def load(self) -> Message:
@@ -170,12 +170,15 @@ class Worker:
         return self.memory_use.use(self.runner.device_index).model_dump()
 
     def infer(self, inputs: str, outputs: str) -> Message:
-        """One inference for each set of inputs in a file; the outputs into another."""
+        """One inference for each set of inputs in a file; the outputs into another. How long the inferences took."""
         found: dict[str, Any] = {}
-        for index, feed in enumerate(split_sets(read_arrays(Path(inputs)))):
+        sets = read_sets(Path(inputs))
+        start = time.monotonic_ns()
+        for index, feed in enumerate(sets):
             found |= {f"{index}/{name}": array for name, array in self.runner.infer(feed).items()}
+        infer_ns = time.monotonic_ns() - start
         write_arrays(Path(outputs), found)
-        return {}
+        return {"infer_ns": infer_ns}
 
     def optimised(self) -> Message:
         """What became of the file's zeros in the graph that the runtime made of it; asked apart from all timing."""
@@ -185,12 +188,12 @@ class Worker:
 
     def visit(self, path: str, label: str, inputs: str, warmup_seconds: float, block_seconds: float) -> Message:
         """Time another model for a moment; asked of a worker that has loaded none. See `visiting`."""
-        feeds = split_sets(read_arrays(Path(inputs)))[0]
+        feeds = read_sets(Path(inputs))[0]
         return self.visits.visit(Path(path), label, feeds, warmup_seconds, block_seconds)
 
     def profile_run(self, inputs: str, optimised: bool) -> Message:
         """Profiled runs apart from the timed ones."""
-        feed = split_sets(read_arrays(Path(inputs)))[0]
+        feed = read_sets(Path(inputs))[0]
         report = self.runner.profile_run(feed, optimised=optimised)
         return {
             "provider_ns": report.provider_ns,
@@ -200,15 +203,6 @@ class Worker:
             "nodes": [one.model_dump() for one in report.nodes],
             "origins": report.origins,
         }
-
-
-def split_sets(arrays: dict[str, Any]) -> list[Feeds]:
-    """Arrays named `INDEX/NAME` as one set of inputs for each index."""
-    sets: dict[int, dict[str, Any]] = {}
-    for key, array in arrays.items():
-        index, _, name = key.partition("/")
-        sets.setdefault(int(index), {})[name] = array
-    return [sets[index] for index in sorted(sets)]
 
 
 _COMMANDS = frozenset(

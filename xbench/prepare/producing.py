@@ -13,7 +13,7 @@ from ..pruning.forward import Inputs
 from ..records.artifact import PruneReport
 from ..records.recipe import Distillation, Recipe
 from ..sources.factory import load_factory
-from ..suite.loading import path_from
+from ..sources.paths import path_from
 from ..suite.model import VariantSpec
 from .adopting import adopted
 from .dense import users_code

@@ -17,7 +17,7 @@ from ..onnxfile.signature import signature
 from ..protocols import Calibration, Feeds
 from ..records.artifact import Signature, TensorSpec
 from ..suite.loading import LoadedSuite
-from .tasks import Task, Unscored
+from .tasks import Task, Unscored, fixed_rows
 
 _HELD_OUT = 8
 # What a Transformers model may take; which of them a module does take is known only once it is loaded.
@@ -56,15 +56,14 @@ def held_out(loaded: LoadedSuite, task: Task | None) -> tuple[Feeds, ...]:
 def _found(loaded: LoadedSuite, task: Task | None, samples: int, batch: int) -> Unscored | None:
     """Up to so many samples of the user's file, or of the task's data; None without either."""
     file = loaded.suite.calibration.file
-    wanted = _inputs(loaded)
-    batch = _batch(wanted) or batch
+    wanted = known_inputs(loaded)
+    batch = fixed_rows(wanted) or batch
     found: Unscored | None = None
     if file is not None:
         found = _of_file(loaded.path(file), wanted, samples, batch)
     elif task is not None:
-        names = {spec.name: spec.dtype for spec in wanted} or dict(task.sample_inputs)
-        found = task.unscored(names, samples, batch)
-    return None if found is None else Unscored(_whole(found.batches, _batch(wanted)), found.source)
+        found = task.unscored(wanted_inputs(loaded, task), samples, batch)
+    return None if found is None else Unscored(_whole(found.batches, fixed_rows(wanted)), found.source)
 
 
 def _of_file(path: Path, wanted: Sequence[TensorSpec], samples: int, batch: int) -> Unscored:
@@ -80,7 +79,13 @@ def _of_file(path: Path, wanted: Sequence[TensorSpec], samples: int, batch: int)
     return Unscored(batches, f"the first {used} of {there} samples in {path.name}")
 
 
-def _inputs(loaded: LoadedSuite) -> Sequence[TensorSpec]:
+def wanted_inputs(loaded: LoadedSuite, task: Task) -> Sequence[TensorSpec]:
+    """The inputs of the suite's model as far as they are known, else those that its task feeds by itself."""
+    sampled = [TensorSpec(name=name, dtype=dtype, shape=None) for name, dtype in task.sample_inputs.items()]
+    return known_inputs(loaded) or sampled
+
+
+def known_inputs(loaded: LoadedSuite) -> Sequence[TensorSpec]:
     """The inputs of the suite's model, as far as they are known before it is loaded."""
     model, baseline = loaded.suite.model, loaded.suite.baseline
     finished = baseline.onnx or (model.onnx if model is not None else None)
@@ -95,12 +100,6 @@ def _with_open_samples(spec: TensorSpec) -> TensorSpec:
     if not spec.shape:
         return spec
     return spec.model_copy(update={"shape": (None, *spec.shape[1:])})
-
-
-def _batch(wanted: Sequence[TensorSpec]) -> int | None:
-    """How many samples the model fixes; None where it takes any number."""
-    fixed = [spec.shape[0] for spec in wanted if spec.shape and isinstance(spec.shape[0], int)]
-    return fixed[0] if fixed else None
 
 
 def _samples(path: Path, arrays: Mapping[str, NDArray[Any]]) -> int:

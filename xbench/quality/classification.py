@@ -1,106 +1,75 @@
-"""Classification: whether the class with the highest score is the right one."""
+"""Classification: the class with the highest score is the answer."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError, InvalidError
-from ..protocols import Feeds, Outputs
-from .tasks import Scores, Unscored, first_output
+from ..errors import InvalidError
+from ..protocols import Outputs, Rows
+from .feeding import Feeder
+from .probabilities import class_probabilities
+from .rowtask import Ground, RowTask
+from .tasks import Batch, Chunk, DivergenceKind, first_output
+
+OutputKind = Literal["logits", "probabilities"]
 
 
-class ClassificationTask:
-    """Images (or any arrays) with one right class each."""
+class ClassificationTask(RowTask):
+    """Rows with one right class each. Keeps the probabilities as float32, and the answers."""
 
-    metrics: tuple[str, ...] = ("accuracy",)
+    divergence_kind: DivergenceKind = "kl"
 
-    def __init__(
-        self,
-        examples: NDArray[Any],
-        labels: NDArray[np.int64],
-        batch: int,
-        input_name: str,
-        unscored: NDArray[Any] | None = None,
-    ) -> None:
-        self._unscored = unscored
-        self.sample_inputs: Mapping[str, str] = {input_name: examples.dtype.name}
-        self._examples = examples
-        self._labels = labels
-        self._batch = batch
-        self.batches = -(-len(examples) // batch)
-        digest = hashlib.sha256(np.ascontiguousarray(examples).tobytes())
-        digest.update(np.ascontiguousarray(labels).tobytes())
-        self.dataset_sha256 = digest.hexdigest()
+    def __init__(self, ground: Ground, feeder: Feeder, outputs: OutputKind = "logits") -> None:
+        super().__init__(ground, feeder)
+        self._outputs = outputs
+        assert ground.examples.labels is not None  # noqa: S101 - the survey was told their column
+        self._labels = ground.examples.labels
+        self._classes = max(int(self._labels.max()) + 1, len(ground.examples.classes))
 
-    def feeds(self, inputs: Mapping[str, str]) -> Iterator[Feeds]:
-        """Batches of examples for the model's only input."""
-        name, dtype = _only(inputs)
-        for batch in range(self.batches):
-            yield {name: self._batch_of(batch).astype(dtype)}
-
-    def unscored(self, inputs: Mapping[str, str], samples: int, batch: int) -> Unscored | None:
-        """Training examples, spread evenly over all of them, without their labels."""
-        if self._unscored is None or not len(self._unscored):
-            return None
-        name, dtype = _only(inputs)
-        count = min(samples, len(self._unscored))
-        chosen = self._unscored[np.arange(count) * len(self._unscored) // count].astype(dtype)
-        batches = tuple({name: chosen[start : start + batch]} for start in range(0, count, batch))
-        return Unscored(batches, f"{count} training examples of the data set, none of which is scored")
-
-    def _batch_of(self, batch: int) -> NDArray[Any]:
-        return self._examples[batch * self._batch : (batch + 1) * self._batch]
-
-    def reduce(self, batch: int, outputs: Outputs) -> Outputs:
-        """The class of the highest score."""
-        scores = first_output(outputs)
+    def reduce(self, batch: Batch, outputs: Outputs) -> Outputs:
+        """Probabilities of the classes, and the class of the highest score."""
+        scores = first_output(batch, outputs)
         if scores.ndim != 2:
             raise InvalidError(
                 "The classification task needs scores as the first output, shape (batch, classes)",
                 f"the model gave shape {scores.shape}",
             )
-        rows, classes = len(self._batch_of(batch)), int(self._labels.max()) + 1
-        if scores.shape[0] != rows or scores.shape[1] < classes:
+        if scores.shape[1] < self._classes:
             raise InvalidError(
-                f"The classification task needs a row for each of {rows} examples, with {classes} classes or more",
+                f"The data have {self._classes} classes, and the classification task needs a score for each",
                 f"the model gave shape {scores.shape}",
+                _from_zero(self._labels, scores.shape[1]),
             )
-        return {"classes": scores.argmax(axis=1)}
+        probabilities = class_probabilities(scores, self._outputs)
+        return {"probabilities": probabilities.astype(np.float32), "answer": scores.argmax(axis=1)}
 
-    def score(self, kept: Sequence[Outputs]) -> Scores:
-        """1 where the answer is right, 0 where it is not."""
-        answers = np.concatenate([output["classes"] for output in kept])
-        return {"accuracy": (answers == self._labels).astype(np.float64)}
+    def _chunk(self, start: int, kept: Outputs, targets: Rows) -> Chunk:
+        answer = kept["answer"].astype(np.int64)
+        target = self._labels[start : start + len(answer)]
+        probabilities = kept["probabilities"].astype(np.float64)
+        # They were rounded to be kept: metrics may ask that each row adds up to 1.
+        probabilities /= probabilities.sum(axis=1, keepdims=True)
+        return Chunk(
+            start=start,
+            answers={"probabilities": probabilities, "answer": answer},
+            targets={"target": target},
+            codes=answer,
+            right=answer == target,
+            confidence=np.take_along_axis(probabilities, answer[:, None], axis=1)[:, 0],
+            moved=probabilities,
+        )
+
+    def label(self, code: int) -> str:
+        """The name of a class, or its number where it has none."""
+        names = self.examples.classes
+        return names[code] if 0 <= code < len(names) else str(code)
 
 
-def _only(inputs: Mapping[str, str]) -> tuple[str, str]:
-    """Name and dtype of the model's only input."""
-    if len(inputs) != 1:
-        raise InputError("The classification task feeds models with one input", f"this one has {', '.join(inputs)}")
-    return next(iter(inputs.items()))
-
-
-def digits() -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]]:
-    """scikit-learn's digits, split: training images and labels (1257), held-out images and labels (540).
-
-    Images have shape (n, 1, 8, 8), float32, 0 to 1. The split is stratified and always the same.
-    """
-    try:
-        from sklearn.datasets import load_digits
-        from sklearn.model_selection import train_test_split
-    except ImportError as error:
-        raise InputError(
-            "The digits data need the package scikit-learn", "", "pip install 'xbench[examples]'"
-        ) from error
-    data = load_digits()
-    images = (data.images / 16.0).astype(np.float32)[:, None]
-    labels = data.target.astype(np.int64)
-    train, held_out, train_labels, held_out_labels = train_test_split(
-        images, labels, test_size=540, random_state=0, stratify=labels
-    )
-    return train, train_labels, held_out, held_out_labels
+def _from_zero(labels: NDArray[np.int64], outputs: int) -> str:
+    """Advice where the labels seem to count from 1; empty elsewhere."""
+    if labels.min() != 1 or labels.max() != outputs:
+        return ""
+    return f"labels start at 0, and these go from 1 to {outputs}: subtract 1 from each"

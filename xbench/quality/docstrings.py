@@ -26,21 +26,25 @@ class TextPairs:
     """Queries and documents; the i-th query belongs to the i-th document. `sha256` is of all that text.
 
     `unscored` are other texts of the same kind, queries and documents in turn, none of which is among the pairs.
+    `modules` are the names of the files that the pairs are from.
     """
 
     queries: tuple[str, ...]
     documents: tuple[str, ...]
     sha256: str
     unscored: tuple[str, ...] = ()
+    modules: tuple[str, ...] = ()
 
 
 def docstring_pairs() -> TextPairs:
     """The pairs, in an order that does not depend on the file system. Raises InputError without the sources."""
     library = Path(sysconfig.get_path("stdlib"))
     found: dict[str, str] = {}
+    modules: dict[str, str] = {}
     for file in sorted(library.glob("*.py")):
         for query, document in _pairs_of(file):
             found.setdefault(query, document)
+            modules.setdefault(query, file.stem)
     if len(found) < PAIRS:
         raise InputError(
             f"The docstrings dataset needs {PAIRS} pairs",
@@ -58,6 +62,7 @@ def docstring_pairs() -> TextPairs:
         documents=tuple(found[query] for query in chosen),
         sha256=hashlib.sha256(text.encode()).hexdigest(),
         unscored=tuple(dict.fromkeys(one for one in others if one not in scored)),
+        modules=tuple(modules[query] for query in chosen),
     )
 
 

@@ -16,7 +16,7 @@ from .fingerprint import Fingerprint
 from .load import Load
 from .measurement import ColdStart, NodeCost, NodeTime, OperatorTime, WarmUp
 from .profile import Availability, HardwareProfile
-from .quality import QualityResult
+from .quality import DataFacts, QualityPlan, QualityResult
 from .work import Ceiling, LayerWork
 
 RUN_SCHEMA = "xbench.run/2"
@@ -153,6 +153,8 @@ class RunRecord(Record):
     devices: tuple[DeviceState, ...] = ()
     variants: tuple[VariantState, ...] = ()
     groups: tuple[GroupState, ...] = ()
+    data: DataFacts | None = None
+    quality_plan: tuple[QualityPlan, ...] = ()
     quality: tuple[QualityResult, ...] = ()
     verdicts: tuple[GateVerdict, ...] = ()
     outcome: GateOutcome | None = None

@@ -9,6 +9,7 @@ from typing import Any
 from ..explaining import explanations
 from ..records.comparison import Comparison
 from ..records.explanation import Explanation
+from ..records.quality import QualityResult
 from ..records.run_record import GroupState, RunRecord
 from .expected import expectations
 from .words import sentence
@@ -40,7 +41,9 @@ def as_data(record: RunRecord) -> dict[str, Any]:
         "variants": [variant.model_dump() for variant in record.variants],
         "comparisons": [_comparison(group, c) for group in record.groups for c in group.comparisons],
         "operators": {f"{g.hardware}/{g.workload}": _operators(g) for g in record.groups},
-        "quality": [result.model_dump() for result in record.quality],
+        "data": record.data.model_dump() if record.data is not None else None,
+        "quality_plan": [plan.model_dump() for plan in record.quality_plan],
+        "quality": [_quality(result) for result in record.quality],
         "expectations": [one.model_dump() for group in record.groups for one in expectations(record, group)],
         "explanations": [one.model_dump() for one in explanations(record)],
         "verdicts": [verdict.model_dump() for verdict in record.verdicts],
@@ -78,6 +81,18 @@ def _comparison(group: GroupState, comparison: Comparison) -> dict[str, Any]:
         "notes": {name: list(group.notes[name]) for name in measured if name in group.notes},
         "measurements": {name: summaries[name].model_dump() for name in measured if name in summaries},
     }
+
+
+def _quality(result: QualityResult) -> dict[str, Any]:
+    """As it is recorded, but for a divergence: its unit is in the names. Metrics and drops have the metric's own."""
+    data = result.model_dump()
+    moved = result.divergence
+    if moved is not None and moved.kind == "kl":
+        nats = ("mean", "interval", "p99")
+        data["divergence"] = {
+            f"{key}_nats" if key in nats else key: value for key, value in data["divergence"].items()
+        }
+    return data
 
 
 def _operators(group: GroupState) -> dict[str, list[dict[str, Any]]]:

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from ..records.estimate import Estimate
 from ..records.measurement import CacheUse, CaseSummary, ColdStart, WarmUp
 from ..records.run_record import GroupState, RunRecord
+from .figures import NOTHING
 from .operators import operator_tables, without_operators
-from .rows import NOTHING, Table, three_figures
+from .rows import three_figures
+from .table import Table
 
 _LATENCY = (
     "variant",

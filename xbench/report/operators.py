@@ -8,7 +8,8 @@ from typing import NamedTuple
 from ..explaining.thresholds import AGREE_WITHIN, LEAST_NODE_MS
 from ..explaining.times import added_ms
 from ..records.run_record import GroupState, RunRecord
-from .rows import Table, three_figures
+from .rows import three_figures
+from .table import Table
 
 ABSENT = "none"
 """Stands where a variant has no node of an operator; it is no missing figure."""

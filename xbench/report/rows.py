@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from ..explaining import explain
 from ..gate.deciding import worst
@@ -16,9 +15,11 @@ from ..records.measurement import CaseSummary, Placement
 from ..records.quality import QualityResult
 from ..records.run_record import DeviceState, GroupState, RunRecord, VariantState
 from .expected import expectations
+from .figures import NOTHING
+from .quality import metric_of, quality_tables
+from .table import Table
 
 _MIB = 1024 * 1024
-NOTHING = "-"
 # Below this share of CPU time, steal is not worth a line.
 _NOTABLE_STEAL = 0.01
 _SPEEDUP = "speedup (95 %)"
@@ -35,18 +36,11 @@ _FIGURES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A device and workload: a title, remarks below it, columns and rows of text."""
+def tables(record: RunRecord, details: bool = False) -> list[Table]:
+    """One table for each device and workload, then the device's quality; those that are not here share one.
 
-    title: str
-    remarks: tuple[str, ...]
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-
-
-def tables(record: RunRecord) -> list[Table]:
-    """One table for each device and workload; those that are not here share one, a row for each."""
+    With `details`, quality has several. The tables of `details.detail_tables` are beside these.
+    """
     here = [device for device in record.devices if device.availability.available]
     absent = [device for device in record.devices if not device.availability.available]
     found: list[Table] = []
@@ -55,12 +49,8 @@ def tables(record: RunRecord) -> list[Table]:
         found.extend(_measured(record, device, group) for group in groups)
         if not groups:
             found.append(_unmeasured(record, device))
+        found.extend(quality_tables(record, device.profile.name, details))
     return [*found, *([_absent(absent)] if absent else [])]
-
-
-def metric_of(record: RunRecord) -> str | None:
-    """The metric that tables show: the first one that was scored."""
-    return next((result.metrics[0].metric for result in record.quality if result.metrics), None)
 
 
 def _title(device: DeviceState) -> str:
@@ -295,12 +285,15 @@ def three_figures(value: float) -> str:
 
 
 def _quality(result: QualityResult | None, metric: str) -> str:
+    """The value, how far it went from the baseline's, and how many examples it is without."""
     found = result.metric(metric) if result else None
-    if found is None:
+    if result is None or found is None or found.value is None:
         return NOTHING
+    errors = f", {result.error_count:,} failed" if result.error_count else ""
     if found.drop is None:
-        return f"{found.value:.3f}"
-    return f"{found.value:.3f} ({-found.drop.point:+.3f})"
+        return f"{found.value:.3f}{errors}"
+    change = found.drop.point if found.better == "lower" else -found.drop.point
+    return f"{found.value:.3f} ({change:+.3f}){errors}"
 
 
 def _verdict(

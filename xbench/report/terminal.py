@@ -13,7 +13,10 @@ from rich.text import Text
 
 from ..records.run_record import RunRecord
 from .details import detail_lines, detail_tables
-from .rows import NOTHING, Table, tables
+from .figures import NOTHING
+from .quality import quality_lines
+from .rows import tables
+from .table import Table
 from .text import visible
 from .words import closing_lines
 
@@ -28,19 +31,31 @@ _STYLES = {
     "untimed": "yellow",
     "unavailable": "dim",
 }
+_REMARKS = {"alarm": "red", "error": "yellow"}
 # Text wraps in these columns, and takes at least so many characters; figures stay in one piece.
-_WRAPPING = {"variant": 12, "sparsity": 8, "state": 12, "reason": 30, "remedy": 30}
+_WRAPPING = {
+    "variant": 12,
+    "sparsity": 8,
+    "state": 12,
+    "example": 12,
+    "slice or class": 12,
+    "remark": 20,
+    "reason": 30,
+    "remedy": 30,
+}
 _ANY_WIDTH = 10_000
 
 
 def render(record: RunRecord, console: Console, details: bool = False) -> None:
     """Print all tables, with `details` those that only an engineer asks for, then the gate's verdict."""
-    for table in [*tables(record), *(detail_tables(record) if details else ())]:
+    for table in [*tables(record, details), *(detail_tables(record) if details else ())]:
         _print_table(table, console)
         for line in table.remarks:
-            console.print(Text(visible(line), style="dim"))
+            console.print(Text(visible(line), style=_REMARKS.get(line.split(",", 1)[0], "dim")))
         console.print()
     for line in detail_lines(record) if details else ():
+        console.print(Text(visible(line)))
+    for line in quality_lines(record, details):
         console.print(Text(visible(line)))
     for line in closing_lines(record):
         console.print(Text(visible(line), style="bold"))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from .._version import __version__
 from ..errors import InputError, InvalidError, StoreError
+from ..gate.planning import plan_quality
 from ..machine.described import Machine, this_machine
 from ..machine.fingerprint import fingerprint
 from ..measure.model_file import needs_module
@@ -25,6 +26,7 @@ from ..suite.loading import LoadedSuite
 from ..suite.model import Suite, VariantSpec, in_precision
 from .context import Context, RunOptions
 from .opening import task_of
+from .reusing import baseline_folder, require_same_data
 
 
 def find_devices(names: Sequence[str], folders: Sequence[Path], *, as_is: bool = False) -> tuple[DeviceState, ...]:
@@ -62,31 +64,52 @@ def begin(loaded: LoadedSuite, options: RunOptions, journey: Journey) -> tuple[C
     """Everything that can be refused before work begins is refused here. Raises InputError, StoreError."""
     suite, results = loaded.suite, ResultsFolder(options.output)
     devices = find_devices(options.hardware or suite.hardware, options.profile_folders, as_is=options.as_is)
-    task = task_of(loaded)
-    _check_metrics(loaded, task)
-    for reference in suite.code:
+    for reference in suite.code:  # before the data are opened: an iterator is code too
         require_trust(reference, options.trusted)
+    task = task_of(loaded, options.trusted)
+    _check_metrics(loaded, task)
+    _check_baselines(loaded, task, options.output, devices)
     folder, record = _resumed(loaded, results, journey) if options.resume else (None, None)
     if record is not None:
         _require_same_devices(record, devices)
+        _require_same_data(record, task)
         record = record.model_copy(update={"status": "running", "failure": "", "exit_code": None})
     if folder is None or record is None:
         folder = results.new_run(suite.name)
-        record = RunRecord(
-            id=folder.id,
-            created=folder.created,
-            status="running",
-            xbench_version=__version__,
-            suite=suite.model_dump(mode="json", by_alias=True),
-            suite_sha256=loaded.sha256,
-            fingerprint=fingerprint(),
-            devices=tuple(_taking(device, suite.precisions) for device in devices),
-            variants=_variants(suite),
-        )
+        record = new_record(loaded, folder.id, folder.created, devices)
         folder.save_suite(loaded.text)
         folder.save(record)
-    measure = suite.measure
-    context = Context(
+    context = new_context(loaded, options, results, folder, journey, task)
+    return context, _planned(context, record)
+
+
+def new_record(loaded: LoadedSuite, name: str, created: str, devices: Sequence[DeviceState]) -> RunRecord:
+    """The record of a run of which nothing is done yet."""
+    suite = loaded.suite
+    return RunRecord(
+        id=name,
+        created=created,
+        status="running",
+        xbench_version=__version__,
+        suite=suite.model_dump(mode="json", by_alias=True),
+        suite_sha256=loaded.sha256,
+        fingerprint=fingerprint(),
+        devices=tuple(_taking(device, suite.precisions) for device in devices),
+        variants=_variants(suite),
+    )
+
+
+def new_context(
+    loaded: LoadedSuite,
+    options: RunOptions,
+    results: ResultsFolder,
+    folder: RunFolder,
+    journey: Journey,
+    task: Task | None,
+) -> Context:
+    """What stays the same: the command line's wishes, and the suite's where it has none."""
+    measure = loaded.suite.measure
+    return Context(
         loaded=loaded,
         options=options,
         results=results,
@@ -97,7 +120,37 @@ def begin(loaded: LoadedSuite, options: RunOptions, journey: Journey) -> tuple[C
         budget=options.budget or measure.budget,
         precision=options.precision or measure.precision,
     )
-    return context, record
+
+
+def _planned(context: Context, record: RunRecord) -> RunRecord:
+    """The record with the data and what gates can decide on them; what they probably cannot is told at once."""
+    suite, task = context.loaded.suite, context.task
+    if task is None or suite.evaluate is None:
+        return record
+    gates = {spec.name: suite.gate_of(spec) for spec in suite.variants if not spec.baseline}
+    plans = plan_quality(gates, task.data, task.metrics, suite.evaluate.expected_change)
+    for plan in plans:
+        if not plan.decidable or (plan.needed is not None and plan.needed > plan.examples):
+            context.journey.note(plan.text)
+    return record.model_copy(update={"data": task.data, "quality_plan": plans})
+
+
+def _check_baselines(loaded: LoadedSuite, task: Task | None, results: Path, devices: Sequence[DeviceState]) -> None:
+    """Data that are others than those that a baseline was recorded with are refused before anything is run."""
+    if task is not None:
+        for device in devices:
+            if device.availability.available:
+                require_same_data(loaded, task.data, baseline_folder(results, loaded, device.profile))
+
+
+def _require_same_data(record: RunRecord, task: Task | None) -> None:
+    """A resumed run goes on with the data that it was begun with: scores of some variants may be there."""
+    if task is not None and record.data is not None and record.data.sha256 != task.data.sha256:
+        raise InvalidError(
+            f"The data are not those that the run {record.id} was begun with",
+            f"then their sha256 was {record.data.sha256}, now it is {task.data.sha256}",
+            "leave out --resume to begin anew",
+        )
 
 
 def _variants(suite: Suite) -> tuple[VariantState, ...]:
@@ -136,7 +189,7 @@ def _require_same_devices(record: RunRecord, devices: Sequence[DeviceState]) -> 
 
 def _check_metrics(loaded: LoadedSuite, task: Task | None) -> None:
     """A gate on a metric that is not measured could never pass: said before anything is run."""
-    known = task.metrics if task is not None else ()
+    known = tuple(task.metrics) if task is not None else ()
     for variant in loaded.suite.variants:
         for who, metric in _named_metrics(loaded.suite, variant):
             if metric not in known:

@@ -12,7 +12,7 @@ from ..analysis.estimating import aa_label
 from ..analysis.pairing import Pairing, pairing_of
 from ..errors import InvalidError, XbenchError
 from ..machine.turns import alone_on_the_machine
-from ..measure.inspection import write_inputs
+from ..measure.exchange import write_inputs
 from ..measure.interleave import measure_set
 from ..measure.launching import node_cost
 from ..measure.model_file import model_file

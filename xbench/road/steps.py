@@ -82,22 +82,22 @@ def _maker(step: str, loaded: LoadedSuite, specs: Sequence[VariantSpec], options
     suite = loaded.suite
     workshop = open_workshop(
         loaded,
-        task_of(loaded),
+        task_of(loaded, options.trusted),
         artifacts=place,
         time_limit=options.time_limit or suite.measure.time_limit,
         trusted=options.trusted,
-        width_multiple=_width_multiple(loaded, specs, options),
+        width_multiple=width_multiple_of(loaded, specs, options.profile_folders),
     )
     if step == "prune":
         return lambda spec: pruned_files(spec, workshop)
     return lambda spec: exported_files(spec, workshop, suite.workloads[0])
 
 
-def _width_multiple(loaded: LoadedSuite, specs: Sequence[VariantSpec], options: StepOptions) -> int:
-    """Which widths suit the suite's targets that are here; only where a recipe asks for that."""
+def width_multiple_of(loaded: LoadedSuite, specs: Sequence[VariantSpec], profile_folders: tuple[Path, ...]) -> int:
+    """Which widths suit the suite's targets that are here, in channels; only where a recipe asks for that."""
     if not any(getattr(spec.prune, "round_to", 1) == "profile" for spec in specs):
         return 1
-    devices = find_devices(loaded.suite.hardware, options.profile_folders)
+    devices = find_devices(loaded.suite.hardware, profile_folders)
     return width_multiple(device.profile for device in devices if device.availability.available)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib
 import importlib.util
@@ -27,6 +28,7 @@ _IMPORT_FAULTS = (
     RuntimeError,
     AssertionError,
     ArithmeticError,
+    SystemExit,
 )
 
 
@@ -63,7 +65,24 @@ def load_factory(reference: str, base: Path, trusted: bool) -> Callable[..., Any
     if not callable(found):
         state = "is not a function" if hasattr(module, function) else "is not there"
         raise InputError(f"{reference!r} cannot be used", f"{function!r} {state}", "check the name")
-    return found  # type: ignore[no-any-return]
+    return _staying(reference, found)
+
+
+def _staying(reference: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same function. One that ends the program would end it with an exit code that means something else."""
+
+    @functools.wraps(function)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except SystemExit as error:
+            raise InputError(
+                f"{reference!r} tried to end the program",
+                f"with the exit code {error.code!r}",
+                "let it return, or raise an exception",
+            ) from error
+
+    return called
 
 
 def _load_module(name: str, base: Path, reference: str) -> ModuleType:

@@ -7,23 +7,26 @@ import fcntl
 import json
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 from pydantic import ValidationError
 
 from ..errors import StoreError
 from ..records.measurement import ProcessSet
-from ..records.quality import ExampleScores
+from ..records.quality import ExampleFacts, ExampleScores
 from ..records.run_record import OLDER_SCHEMAS, RUN_SCHEMA, RunRecord, VariantState
-from .files import reading_npz, storing, write_text, write_whole
+from .files import storing, write_text
 from .samples import read_set, write_set
+from .scores import read_examples, read_scores, write_examples, write_scores
 
 RECORD = "run.json"
 SUITE = "suite.yaml"
 ARTIFACTS = "artifacts"
+EXAMPLES = "examples.npz"
+LABELS = "labels.json"
+_KEPT = ".kept-"  # hidden: no result, and in no bundle
 _RUN_ID = re.compile(r"^\d{8}T\d{6}Z-[A-Za-z0-9][A-Za-z0-9._-]*$")
 
 
@@ -119,29 +122,58 @@ class RunFolder:
         """The process sets that are saved, in their order."""
         return [read_set(file) for file in sorted((self.path / "samples").glob(f"g{group:02d}-set*.npz"))]
 
+    def _quality(self) -> Path:
+        """The folder of all that is kept of quality, made if need be."""
+        folder = self.path / "quality"
+        with storing(self.path):
+            folder.mkdir(exist_ok=True)
+        return folder
+
     def _scores_file(self, variant: int, hardware: int) -> Path:
         return self.path / "quality" / f"v{variant:02d}-h{hardware:02d}.npz"
 
     def save_scores(self, variant: int, hardware: int, scores: ExampleScores) -> None:
-        """Keep one score for each example."""
-        with storing(self.path):
-            (self.path / "quality").mkdir(exist_ok=True)
-        labels = {"variant": scores.variant, "hardware": scores.hardware, "dataset": scores.dataset_sha256}
-        meta = np.asarray(json.dumps(labels))
-        write_whole(
-            self._scores_file(variant, hardware),
-            lambda file: np.savez_compressed(file, allow_pickle=False, meta=meta, **scores.metrics),
-        )
+        """Keep what each example scored."""
+        self._quality()
+        write_scores(self._scores_file(variant, hardware), scores)
 
     def scores(self, variant: int, hardware: int) -> ExampleScores | None:
-        """The scores that are saved; None where there are none yet."""
+        """The scores that are saved; None where there are none yet. Raises StoreError where they are damaged."""
         file = self._scores_file(variant, hardware)
+        return read_scores(file) if file.is_file() else None
+
+    def save_examples(self, examples: ExampleFacts) -> None:
+        """Keep what is known of the examples that all variants are scored on."""
+        write_examples(self._quality() / EXAMPLES, examples)
+
+    def examples(self) -> ExampleFacts | None:
+        """What is known of the examples; None in older runs. Raises StoreError where it is damaged."""
+        file = self.path / "quality" / EXAMPLES
+        return read_examples(file) if file.is_file() else None
+
+    def save_labels(self, labels: Mapping[int, str]) -> None:
+        """Keep what the answers are called that the record names, by their codes."""
+        write_text(self._quality() / LABELS, json.dumps({str(code): label for code, label in labels.items()}) + "\n")
+
+    def labels(self) -> dict[int, str]:
+        """What answers are called, by their codes; empty in older runs. Raises StoreError where it is damaged."""
+        file = self.path / "quality" / LABELS
         if not file.is_file():
-            return None
-        with reading_npz(file, "scores") as content:
-            meta = json.loads(str(content["meta"]))
-            metrics = {name: content[name] for name in content.files if name != "meta"}
-            return ExampleScores(meta["variant"], meta["hardware"], meta["dataset"], metrics)
+            return {}
+        try:
+            return {int(code): str(label) for code, label in json.loads(file.read_text(encoding="utf-8")).items()}
+        except (OSError, ValueError, AttributeError) as error:
+            raise StoreError(f"The names of answers {file.name} cannot be read", str(error)) from error
+
+    def kept_file(self, name: str) -> Path:
+        """Where a model's kept answers lie while the run goes on. They are big: none outlives it."""
+        return self._quality() / f"{_KEPT}{name}"
+
+    def drop_kept(self) -> None:
+        """Remove all kept answers, and what a process that was killed has left of some."""
+        with storing(self.path):
+            for file in (self.path / "quality").glob(f"*{_KEPT}*"):
+                file.unlink(missing_ok=True)
 
 
 class ResultsFolder:
@@ -161,8 +193,13 @@ class ResultsFolder:
         folder = self.path / f"{stamp}-{name}-{secrets.token_hex(3)}"
         with storing(self.path):
             folder.mkdir(parents=True)
-            self.artifacts.mkdir(exist_ok=True)
+        self.make_room()
         return RunFolder(folder)
+
+    def make_room(self) -> None:
+        """Make the folder of artifacts, before any is made. Raises StoreError."""
+        with storing(self.path):
+            self.artifacts.mkdir(parents=True, exist_ok=True)
 
     def runs(self) -> Iterator[RunFolder]:
         """All runs, the oldest first."""

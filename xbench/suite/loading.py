@@ -8,6 +8,7 @@ from importlib import resources
 from pathlib import Path
 
 from ..errors import InputError
+from ..sources.paths import path_from
 from ..validation import validate
 from ..yamlfile import parse, read_text
 from .model import Suite
@@ -29,14 +30,6 @@ class LoadedSuite:
     def path(self, relative: str) -> Path:
         """A path of the suite's, made absolute. Raises InputError for one that no file can have."""
         return path_from(self.base, relative)
-
-
-def path_from(base: Path, relative: str) -> Path:
-    """A path that a suite in `base` names, made absolute. Raises InputError for one that no file can have."""
-    try:
-        return (base / Path(relative).expanduser()).resolve()
-    except (ValueError, RuntimeError, OSError) as error:
-        raise InputError(f"The path {relative!r} cannot be used", str(error)) from error
 
 
 def load_suite(path: Path) -> LoadedSuite:

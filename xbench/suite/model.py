@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from ..quantities import Duration, Share
 from ..records.base import Record
 from ..records.comparison import AA_SUFFIX
+from ..records.evaluation import Evaluation
 from ..records.load import Scenario
 from ..records.recipe import Distillation, Expectation, Recipe, Reference
 
@@ -89,8 +90,9 @@ class GateSpec(Record):
         description="Least measured speedup over the baseline, such as 1.2; below fp32 it is the one over dense in "
         "the same precision.",
     )
-    max_drop: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(
-        default={}, description="Largest drop of a metric against the baseline, by metric, in its own units."
+    max_drop: dict[str, Annotated[float, Field(ge=0, le=1_000_000)]] = Field(
+        default={},
+        description="How much worse a metric may be than the baseline's, by metric, in its own units.",
     )
 
     @property
@@ -115,6 +117,11 @@ class VariantSpec(Record):
     )
     expect: Expectation | None = Field(default=None, description="What the recipe is expected to do.")
     onnx: str | None = Field(default=None, description="A finished ONNX file, in place of pruning and export.")
+    dense: bool = Field(
+        default=False,
+        description="Another dense model, such as one of another seed: the examples that a pruned one loses "
+        "are told of those that all dense models answer rightly.",
+    )
     gate: GateSpec | None = Field(default=None, description="A gate for this variant, in place of the suite's.")
 
     @model_validator(mode="after")
@@ -123,6 +130,8 @@ class VariantSpec(Record):
             raise ValueError(
                 "a finished ONNX file cannot be pruned or trained: leave out prune, finetune and checkpoint"
             )
+        if self.dense and self.prune:
+            raise ValueError("a dense model is not pruned: leave out dense or prune")
         if self.checkpoint and self.prune:
             raise ValueError("a checkpoint that was pruned elsewhere comes as it is: leave out prune")
         return self
@@ -188,35 +197,6 @@ class WorkloadSpec(Record):
                 "batch must divide samples_per_query"
             )
         return samples // batch
-
-
-class RetrievalSpec(Record):
-    """Text retrieval by embeddings: each query looks for its document among all of them."""
-
-    task: Literal["retrieval"] = Field(description="Embed queries and documents, and rank by cosine.")
-    dataset: Literal["docstrings"] = Field(
-        description="docstrings: 275 pairs out of the docstrings of Python's standard library."
-    )
-    tokenizer: str | None = Field(
-        default=None, description="Folder with tokenizer.json; none: the Transformers folder of the model."
-    )
-    max_length: Size = Field(default=128, description="Tokens after which a text is cut.")
-    batch: Size = Field(default=16, description="Texts in one inference.")
-    pooling: Literal["mean", "cls"] = Field(default="mean", description="How token vectors become one.")
-
-
-class ClassificationSpec(Record):
-    """Classification: the class of the highest output is the answer."""
-
-    task: Literal["classification"] = Field(description="Take the class with the highest score.")
-    dataset: Literal["digits"] = Field(
-        description="digits: 540 held-out images of scikit-learn's digits, float32, 1x8x8, 0 to 1."
-    )
-    input: str = Field(default="image", description="Name of the module's input that takes the images.")
-    batch: Size = Field(default=64, description="Images in one inference.")
-
-
-Evaluation = Annotated[RetrievalSpec | ClassificationSpec, Field(discriminator="task")]
 
 
 class CalibrationSpec(Record):
@@ -331,8 +311,9 @@ class Suite(Record):
     def code(self) -> tuple[str, ...]:
         """The functions that the suite names: running it runs them."""
         factory = self.model.factory if self.model else None
-        found = (*((factory,) if factory else ()), *(name for variant in self.variants for name in variant.code))
-        return tuple(dict.fromkeys(found))
+        data = self.evaluate.data if self.evaluate is not None else ()
+        named = (factory, *(name for variant in self.variants for name in variant.code), *(d.iterator for d in data))
+        return tuple(dict.fromkeys(name for name in named if name is not None))
 
     def gate_of(self, variant: VariantSpec) -> GateSpec:
         """The variant's own gate, or the suite's."""

@@ -1,0 +1,40 @@
+"""Columns that are asked for, and are there or not."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+
+from ..errors import InputError
+
+
+def require_columns(wanted: Sequence[str], there: Sequence[str], source: str) -> list[str]:
+    """The columns once each. Raises InputError for one that is not there, with those that are."""
+    for name in wanted:
+        if name not in there:
+            near = difflib.get_close_matches(name, there, n=1)
+            raise InputError(
+                f"The data {source} have no column {name!r}",
+                f"there are {shortened(there)}",
+                f"did you mean {near[0]!r}?" if near else "name one of them",
+            )
+    return list(dict.fromkeys(wanted))
+
+
+def require_distinct(names: Sequence[str], source: str) -> None:
+    """Raises InputError where there is no column, or two have one name: which is meant could not be told."""
+    if not names:
+        raise InputError(f"The data {source} have no columns")
+    twice = (
+        next((name for i, name in enumerate(names) if name in names[:i]), None)
+        if len(set(names)) < len(names)
+        else None
+    )
+    if twice is not None:
+        raise InputError(f"The data {source} have two columns {twice!r}", "", "give each column a name of its own")
+
+
+def shortened(names: Sequence[str]) -> str:
+    """Names in a row; the first twenty of many."""
+    more = f" and {len(names) - 20} more" if len(names) > 20 else ""
+    return ", ".join(name[:100] for name in names[:20]) + more

@@ -1,0 +1,1 @@
+"""Metrics: a score for each example, and what many of them make."""
