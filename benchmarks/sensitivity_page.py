@@ -45,9 +45,14 @@ def _section(title: str, row: Row, machine: Row) -> str:
 
 
 def _layers(found: SensitivityRecord) -> str:
+    shown = found.parts[:_SHOWN]
     headers = ("undone alone", "prunes", found.metric, "gain (90 %)", "weights back", "MACs back", "beyond chance")
-    cells = [_cells(one) for one in found.parts[:_SHOWN]]
-    return _table(cells, headers) + "\n"
+    cells = [_cells(one) for one in shown]
+    if not any(one.alone_drop is not None for one in shown):
+        return _table(cells, headers) + "\n"
+    cells = [[*row, _paired(one.alone_drop)] for row, one in zip(cells, shown, strict=True)]
+    told = "\nUndoing no part helps beyond chance: ranked by what each costs when it alone is pruned.\n"
+    return _table(cells, (*headers, "pruned alone: drop (90 %)")) + "\n" + told
 
 
 def _cells(one: SensitivePart) -> list[str]:
@@ -55,11 +60,15 @@ def _cells(one: SensitivePart) -> list[str]:
         f"`{one.name}`",
         one.kind,
         _NONE if one.value is None else f"{one.value:.4f}",
-        _NONE if one.gain is None else interval_text(one.gain, "", 4),
+        _paired(one.gain),
         _per_cent(one.weights_share),
         _per_cent(one.macs_share),
         "yes" if one.beyond_chance else "no",
     ]
+
+
+def _paired(found: Estimate | None) -> str:
+    return _NONE if found is None else interval_text(found, "", 4)
 
 
 def _per_cent(share: float | None) -> str:
