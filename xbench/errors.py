@@ -11,6 +11,9 @@ XbenchError              5  a fault of the program or of the machine
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 
 class XbenchError(Exception):
     """Says in up to three lines what was asked, what is there and what to do.
@@ -64,3 +67,9 @@ class InterruptedRunError(XbenchError):
     """The user ended it: Ctrl-C, or SIGTERM. The code is what shells give for SIGINT."""
 
     exit_code = 130
+
+
+def did_you_mean(name: str, known: Iterable[str], otherwise: str = "") -> str:
+    """What to do about a name that there is not: the nearest one that there is; `otherwise` where none is near."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f"did you mean {near[0]!r}?" if near else otherwise

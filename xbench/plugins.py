@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import cast
 
-from .errors import InputError, UnavailableError
+from .errors import InputError, UnavailableError, did_you_mean
 from .protocols import Converter, Exporter, Metric, Runner
 from .records.profile import HardwareProfile
 
@@ -81,9 +80,8 @@ def _choose(kind: str, name: str, shipped: dict[str, str]) -> _Plugin:
     found = _found(kind, shipped)
     claims = found.get(name, [])
     if not claims:
-        near = difflib.get_close_matches(name, found, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise InputError(f"There is no {kind} called {name!r}", f"known are {', '.join(sorted(found))}", hint.strip())
+        hint = did_you_mean(name, found)
+        raise InputError(f"There is no {kind} called {name!r}", f"known are {', '.join(sorted(found))}", hint)
     if len(claims) > 1:
         others = ", ".join(sorted(one.package for one in claims if one.package))
         raise UnavailableError(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ..errors import InputError
+from ..errors import InputError, did_you_mean
 from ..explaining import explanations
 from ..records.explanation import Explanation
 from ..records.run_record import RunRecord
@@ -41,11 +40,10 @@ def explain_run(
 def _check(what: str, asked: Sequence[str], known: Sequence[str], record: RunRecord) -> None:
     for name in asked:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
             raise InputError(
                 f"The run {record.id} has no {what} called {name!r}",
                 f"it has {', '.join(known)}",
-                f"did you mean {near[0]!r}?" if near else "",
+                did_you_mean(name, known),
             )
 
 

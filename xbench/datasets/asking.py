@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 
-from ..errors import InputError
+from ..errors import InputError, did_you_mean
 
 
 def require_columns(wanted: Sequence[str], there: Sequence[str], source: str) -> list[str]:
     """The columns once each. Raises InputError for one that is not there, with those that are."""
     for name in wanted:
         if name not in there:
-            near = difflib.get_close_matches(name, there, n=1)
             raise InputError(
                 f"The data {source} have no column {name!r}",
                 f"there are {shortened(there)}",
-                f"did you mean {near[0]!r}?" if near else "name one of them",
+                did_you_mean(name, there, "name one of them"),
             )
     return list(dict.fromkeys(wanted))
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..artifacts.provenance import SIDECAR
-from ..errors import InputError, UnavailableError
+from ..errors import InputError, UnavailableError, did_you_mean
 from ..profiles.finding import all_profiles, choose_one
 from ..records.profile import HardwareProfile
 from ..records.recipe import StructuredRecipe
@@ -99,8 +98,7 @@ def _recipe(loaded: LoadedSuite, named: str | None) -> tuple[StructuredRecipe, s
         return recipe, f"importance: {ranked}, since {why}; --variant NAME takes that of a variant"
     known = {spec.name: spec for spec in suite.variants}
     if named not in known:
-        near = difflib.get_close_matches(named, known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else ""
+        hint = did_you_mean(named, known)
         raise InputError(f"There is no variant called {named!r}", f"known are {', '.join(known)}", hint)
     recipe_of = known[named].prune
     if not isinstance(recipe_of, StructuredRecipe) or not (recipe_of.widths or recipe_of.shares.keys() - {"layers"}):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 
 from .. import plugins
-from ..errors import InputError
+from ..errors import InputError, did_you_mean
 from ..protocols import Metric
 from . import confusion, curves, embeddings, probabilities, ranking, regression, spans
 from .guarding import GuardedMetric
@@ -82,8 +81,7 @@ def _named(name: str, task: str) -> Metric:
         return GuardedMetric(brought)
     if shipped:
         return _usable(shipped)
-    near = difflib.get_close_matches(name, [*_fits(task), *plugins.metric_names()], n=1)
-    hint = f"did you mean {near[0]!r}?" if near else ""
+    hint = did_you_mean(name, [*_fits(task), *plugins.metric_names()])
     raise InputError(f"There is no metric called {name!r}", _known(task), hint)
 
 

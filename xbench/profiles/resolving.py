@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ from typing import Any
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from ..errors import InputError
+from ..errors import InputError, did_you_mean
 from ..records.profile import HardwareProfile
 from ..validation import validate
 from ..yamlfile import Path_, YamlDocument
@@ -68,12 +67,11 @@ def lineage(entry: Entry, known: Mapping[str, Entry]) -> tuple[Entry, ...]:
 def no_such(before: str, name: str, known: Iterable[str]) -> InputError:
     """The error for a profile that is not there, with the nearest name."""
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1)
     few = len(names) <= _FEW
     return InputError(
         f"{before} is no hardware profile {name!r}",
         f"known are {', '.join(names)}" if few else f"{len(names)} are known; `xbench hardware list` shows them",
-        f"did you mean {near[0]!r}?" if near else "",
+        did_you_mean(name, names),
     )
 
 

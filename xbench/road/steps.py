@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Literal
 
 from .._version import __version__
 from ..artifacts.provenance import SIDECAR
-from ..errors import InputError, StoreError, XbenchError
+from ..errors import InputError, StoreError, XbenchError, did_you_mean
 from ..profiles.widths import width_multiple
 from ..progress import Journey
 from ..records.step import StepRecord, StepRow
@@ -125,8 +124,7 @@ def _chosen(loaded: LoadedSuite, wanted: Sequence[str]) -> list[VariantSpec]:
     known = {spec.name: spec for spec in suite.variants}
     for name in wanted:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else ""
+            hint = did_you_mean(name, known)
             raise InputError(f"There is no variant called {name!r}", f"known are {', '.join(known)}", hint)
     specs = [spec for spec in suite.variants if not wanted or spec.name in wanted]
     none_is_made = suite.model is None or suite.model.onnx is not None

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import InputError
+from ..errors import InputError, did_you_mean
 from ..records.recipe import Recipe
 from ..sources.factory import require_trust
 from ..store.placing import require_free
@@ -77,15 +76,9 @@ def _named(variants: Iterable[VariantSpec], name: str) -> VariantSpec:
     known = {one.name: one for one in variants}
     if name not in known:
         raise InputError(
-            f"There is no variant called {name!r}", f"known are {', '.join(known)}", nearest(name, known)
+            f"There is no variant called {name!r}", f"known are {', '.join(known)}", did_you_mean(name, known)
         )
     return known[name]
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """A hint at the nearest name; empty where none is near."""
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f"did you mean {near[0]!r}?" if near else ""
 
 
 def suite_name(loaded: LoadedSuite) -> str:

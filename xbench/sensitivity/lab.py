@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError
+from ..errors import InputError, did_you_mean
 from ..progress import Journey
 from ..protocols import Feeds, Outputs
 from ..quality.mean import answers_of
@@ -18,7 +18,7 @@ from ..road.opening import open_workshop, task_of
 from ..road.steps import width_multiple_of
 from ..suite.loading import LoadedSuite
 from ..suite.model import VariantSpec
-from .asking import Asked, nearest
+from .asking import Asked
 
 if TYPE_CHECKING:
     from ..prepare.workshop import Workshop
@@ -151,7 +151,7 @@ def _metric(task: Task, asked: Asked, gated: Collection[str]) -> str:
         raise InputError(
             f"The suite does not score {asked.metric!r}",
             f"it scores {', '.join(known)}",
-            nearest(asked.metric, known) or "name it in evaluate.metrics",
+            did_you_mean(asked.metric, known, "name it in evaluate.metrics"),
         )
     return asked.metric
 
