@@ -9,6 +9,7 @@ from torch import nn
 
 from ..errors import InputError, InvalidError
 from ..pruning.forward import Inputs, tensors_of
+from ..pruning.seeding import seeded
 from ..records.recipe import Distillation
 
 
@@ -30,8 +31,7 @@ def distil(module: nn.Module, dense: nn.Module, settings: Distillation, batches:
     module.eval()
     before = _mean_loss(module, dense, batches)
     optimiser = torch.optim.AdamW(trainable, lr=settings.learning_rate)
-    with torch.enable_grad(), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(settings.seed)
+    with torch.enable_grad(), seeded(settings.seed):
         for _, batch in zip(range(settings.steps), _in_turn(batches, settings.seed), strict=False):
             optimiser.zero_grad(set_to_none=True)
             loss = relative_loss(module, dense, batch)

@@ -20,6 +20,7 @@ from .forward import Material
 from .layers import Touched, count_weights, short_list, weight_layers
 from .magnitude import prune_magnitude
 from .nm import prune_nm
+from .seeding import seeded
 from .structured import prune_structured
 
 __all__ = ["Material", "copied", "prune"]
@@ -51,8 +52,7 @@ def prune(
     elements_before, _ = count_weights(module)
     filled = _filled_layers(module)
     pruned = copied(module).eval()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(recipe.seed)
+    with seeded(recipe.seed):
         touched = METHODS[recipe.method](pruned, recipe, material)
     _require_something_left(filled, pruned)
     elements_after, zeros = count_weights(pruned)

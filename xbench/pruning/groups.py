@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-import torch
 from torch import nn
 
 from ..errors import InputError
@@ -15,6 +14,7 @@ from .finding import Candidate, Finder
 from .forward import Material
 from .graph import Cut, is_depthwise
 from .layers import is_layer
+from .seeding import seeded
 from .worth import Scorer
 
 
@@ -57,8 +57,7 @@ def groups_of(module: nn.Module, recipe: StructuredRecipe, material: Material) -
     scorer = Scorer(module, recipe, material)
     scorer.prepare({name: part for one in candidates for name, part in producers(module, one.group).items()})
     notes, groups = list(finder.notes), []
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(recipe.seed)
+    with seeded(recipe.seed):
         for one in candidates:
             group = _group(module, one, scorer)
             if group is None:

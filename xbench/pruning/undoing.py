@@ -17,6 +17,7 @@ from .cutting import Pick, run, zero
 from .forward import Inputs, Material
 from .layers import channel_count, is_conv1d, is_transposed, select_layers, weight_layers
 from .planning import Planner
+from .seeding import seeded
 from .stacks import spied
 
 PartKind = Literal["weights", "channels", "neurons", "heads", "layers"]
@@ -89,8 +90,7 @@ def _of_weights(module: nn.Module, recipe: Recipe, material: Material) -> Undoin
 def _of_units(module: nn.Module, recipe: StructuredRecipe, material: Material) -> Undoing:
     """Groups of channels, neurons and heads, chosen as `prune` chooses them."""
     looked_at = copied(module).eval()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(recipe.seed)
+    with seeded(recipe.seed):
         select_layers(looked_at, recipe)
         planner = Planner(looked_at, recipe, material)
     if not planner.picks:
@@ -121,8 +121,7 @@ def _part(name: str, pick: Pick, module: nn.Module) -> Part:
 def _of_blocks(module: nn.Module, recipe: StructuredRecipe, material: Material) -> Undoing:
     """Whole blocks that go. The names are the dense module's."""
     looked_at = copied(module).eval()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(recipe.seed)
+    with seeded(recipe.seed):
         select_layers(looked_at, recipe)
         found = remove_blocks(looked_at, recipe, material)
     if not found.layers:

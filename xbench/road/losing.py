@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from ..analysis.exemplars import all_exemplars
 from ..errors import InputError
 from ..records.quality import Exemplar
 from ..records.run_record import RunRecord
 from ..store.folder import RunFolder
 from ..suite.model import Suite
-from .qualities import dense_variants
-from .recomputing import saved_scores
+from .qualities import lost_by
+from .recomputing import known_of, saved_scores
 
 Lost = tuple[str, str, Exemplar]
 """A hardware profile, a variant, and an example that it loses there."""
@@ -21,35 +20,25 @@ def lost_examples(record: RunRecord, suite: Suite, folder: RunFolder) -> tuple[L
     Raises InputError where the run holds no examples, or none whose answers could be right; StoreError where what it
     holds is damaged.
     """
-    examples = folder.examples()
-    if examples is None:
+    known = known_of(suite, {}, folder)
+    if known.examples is None:
         raise InputError(
             f"The run {record.id} holds no examples",
             "it scored no quality, or is from before examples were kept",
             "run a suite with `evaluate`",
         )
-    labels = folder.labels()
     found: list[Lost] = []
     answered = False
     for number, device in enumerate(record.devices):
         hardware = device.profile.name
-        scores = saved_scores(record, folder, hardware, number)
-        baseline = scores.get(record.baseline_on(hardware))
-        answered = answered or (baseline is not None and baseline.right is not None)
-        dense = dense_variants(record, suite)
-        for name, one in scores.items():
-            if baseline is None or one is baseline:
-                continue
-            beside = [other for other in scores.values() if other is not one and other is not baseline]
-            lost = all_exemplars(
-                one,
-                baseline,
-                examples,
-                [other for other in beside if other.variant in dense],
-                [other for other in beside if other.variant not in dense],
-                lambda code: labels.get(code, str(code)),
-            )
-            found += ((hardware, name, exemplar) for exemplar in lost)
+        base, scores = record.baseline_on(hardware), saved_scores(record, folder, hardware, number)
+        if base not in scores:
+            continue
+        answered = answered or scores[base].right is not None
+        for name in scores:
+            if name != base:
+                lost = lost_by(record, name, hardware, scores, known)
+                found += ((hardware, name, exemplar) for exemplar in lost)
     if not answered:
         raise InputError(
             f"No example of the run {record.id} can be lost",

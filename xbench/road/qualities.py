@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..analysis.exemplars import all_exemplars
 from ..analysis.quality import SHOWN, QualityOptions, quality_result
 from ..protocols import Metric
-from ..records.quality import ExampleFacts, ExampleScores, QualityResult
+from ..records.quality import ExampleFacts, ExampleScores, Exemplar, QualityResult
 from ..records.run_record import RunRecord
 from ..suite.model import Suite
 
@@ -57,20 +57,26 @@ def with_exemplars(
     record: RunRecord, result: QualityResult, found: Mapping[str, ExampleScores], known: Known
 ) -> QualityResult:
     """The same figures once more variants are in `found`: only the examples that are lost depend on those."""
-    base = record.baseline_on(result.hardware)
-    scores = found[result.variant]
-    if result.variant == base or not scores.metrics:
+    if result.variant == record.baseline_on(result.hardware) or not found[result.variant].metrics:
         return result
-    dense, others = _beside(record, result.variant, result.hardware, found, known)
-    lost = all_exemplars(scores, found[base], known.examples, dense, others, known.label)
+    lost = lost_by(record, result.variant, result.hardware, found, known)
     return result.model_copy(update={"exemplars": lost[:SHOWN], "exemplar_count": len(lost)})
+
+
+def lost_by(
+    record: RunRecord, variant: str, hardware: str, found: Mapping[str, ExampleScores], known: Known
+) -> tuple[Exemplar, ...]:
+    """Every example that a variant loses on a device; `found` holds the baseline's scores too."""
+    dense, others = _beside(record, variant, hardware, found, known)
+    base = found[record.baseline_on(hardware)]
+    return all_exemplars(found[variant], base, known.examples, dense, others, known.label)
 
 
 def _beside(
     record: RunRecord, variant: str, hardware: str, found: Mapping[str, ExampleScores], known: Known
 ) -> tuple[list[ExampleScores], list[ExampleScores]]:
     """The other dense variants, and the other pruned ones; the baseline is neither."""
-    dense = dense_variants(record, known.suite)
+    dense = _dense_variants(record, known.suite)
     beside = {name: one for name, one in found.items() if name not in (variant, record.baseline_on(hardware))}
     return (
         [one for name, one in beside.items() if name in dense],
@@ -78,7 +84,7 @@ def _beside(
     )
 
 
-def dense_variants(record: RunRecord, suite: Suite) -> frozenset[str]:
+def _dense_variants(record: RunRecord, suite: Suite) -> frozenset[str]:
     """The variants that nothing was pruned of, in whatever precision."""
     sources = {spec.name for spec in suite.variants if spec.baseline or spec.dense}
     return frozenset(state.name for state in record.variants if state.source in sources)

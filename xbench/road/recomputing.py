@@ -32,9 +32,14 @@ def _quality(record: RunRecord, suite: Suite, folder: RunFolder) -> tuple[Qualit
         for number, device in enumerate(record.devices)
     }
     metrics, missing = _metrics(found)
-    labels = folder.labels()
-    known = Known(suite, metrics, folder.examples(), lambda code: labels.get(code, str(code)))
+    known = known_of(suite, metrics, folder)
     return tuple(_again(record, result, found[result.hardware], known, missing) for result in record.quality)
+
+
+def known_of(suite: Suite, metrics: Mapping[str, Metric], folder: RunFolder) -> Known:
+    """What a run's folder tells beside the scores. An answer whose name is not recorded is called by its code."""
+    labels = folder.labels()
+    return Known(suite, metrics, folder.examples(), lambda code: labels.get(code, str(code)))
 
 
 def saved_scores(record: RunRecord, folder: RunFolder, hardware: str, number: int) -> dict[str, ExampleScores]:
