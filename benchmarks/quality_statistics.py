@@ -15,16 +15,16 @@ Needs the extra `quality`.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from paging import Kept, Row, parser_of, write_page
+from paging import Row, write_page
 from quality_statistics_cases import MEANS, OTHERS, POPULATION
 from quality_statistics_page import JSON, PAGE, SECTIONS, filled
 from scipy import stats
+from simulating import keep_sections, refuse_kept_trial, section_parser
 
 from xbench.metrics.choosing import metric
 from xbench.records.estimate import Estimate
@@ -203,26 +203,14 @@ RUN: dict[str, Callable[[bool], Iterator[Row]]] = {
 }
 
 
-def run(arguments: argparse.Namespace) -> None:
-    """Each section, saved as it is done."""
-    keep = Kept(arguments.json, SCHEMA, "simulated, nothing is timed", tuple(SECTIONS))
-    for name in arguments.only or SECTIONS:
-        rows = list(RUN[name](arguments.quick))
-        keep.put(rows, SECTIONS[name], name)
-        print(f"{name}: {len(rows)} rows", flush=True)
-
-
 def main() -> int:
     """Run, or write the page."""
-    parser = parser_of(__doc__, PAGE, JSON)
-    parser.add_argument("--only", action="append", choices=list(SECTIONS), help="one of the sections; repeatable")
-    parser.add_argument("--quick", action="store_true", help="few repetitions: a trial")
+    parser = section_parser(__doc__, PAGE, JSON, SECTIONS)
     arguments = parser.parse_args()
     if arguments.page:
         return write_page(PAGE, filled(PAGE.read_text(), arguments.json), arguments.check)
-    if arguments.quick and arguments.json == JSON:
-        parser.error(f"--quick is a trial: name another file than {JSON.name} with --json")
-    run(arguments)
+    refuse_kept_trial(parser, arguments, JSON)
+    keep_sections(arguments, SCHEMA, SECTIONS, RUN)
     return 0
 
 

@@ -1,6 +1,6 @@
-"""Writes the tables of docs/suite.md and docs/hardware-profiles.md: `python scripts/suite_docs.py`.
+"""Writes the tables of docs/suite.md, docs/policy.md and docs/hardware-profiles.md: `python scripts/suite_docs.py`.
 
-They come out of the schemas of a suite and of a profile file. Tests hold them equal.
+They come out of the schemas of a suite, a policy file and a profile file. Tests hold them equal.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 
 from xbench.profiles.files import ProfileFile
 from xbench.suite.model import json_schema
+from xbench.suite.rules import json_schema as policy_schema
 
 DOCS = Path(__file__).parent.parent / "docs"
 BEGIN = "<!-- begin: written by scripts/suite_docs.py -->"
@@ -134,6 +135,7 @@ def _cell(text: str) -> str:
 if __name__ == "__main__":
     for name, schema, what in (
         ("suite.md", json_schema(), "suite"),
+        ("policy.md", policy_schema(), "policy"),
         ("hardware-profiles.md", ProfileFile.model_json_schema(by_alias=True), "profile file"),
     ):
         text = (DOCS / name).read_text(encoding="utf-8")

@@ -21,17 +21,25 @@ def examples_text(count: int) -> str:
 def seconds(value: Any) -> float:
     """A duration in seconds: a number of seconds, or text with `ms`, `s`, `min` or `h`. Raises ValueError."""
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
+        return _as_float(value)
     match = _DURATION.match(value) if isinstance(value, str) else None
     if match is None:
         raise ValueError(f"{value!r} is no duration; write 30s, 500ms or 2min")
     return float(match[1]) * _SECONDS[match[2]]
 
 
+def _as_float(value: float) -> float:
+    """A number as a float. Raises ValueError for a whole number that no float can hold."""
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise ValueError("this number is too large") from error
+
+
 def share(value: Any) -> float:
     """A share as a number: `1%` and `0.01` are the same. Raises ValueError."""
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
+        return _as_float(value)
     match = _SHARE.match(value) if isinstance(value, str) else None
     if match is None or not math.isfinite(float(match[1])):
         raise ValueError(f"{value!r} is no share; write 1% or 0.01")

@@ -38,13 +38,16 @@ def validate(document: YamlDocument, model: type[M]) -> M:
 def _causes(details: list[ErrorDetails]) -> list[ErrorDetails]:
     """Without what pydantic says beside the cause.
 
-    That is `too short` of a list that has items, when it has refused them all; and, of a union, the branch that is
-    a fixed word where a mapping was given: another branch was meant.
+    That is `too short` of a list that has items, when it has refused them all; a default that another key of the
+    mapping decides, when that one is refused; and, of a union, the branch that is a fixed word where a mapping was
+    given: another branch was meant.
     """
     return [
         one
         for one in details
-        if not (one["type"] == "too_short" and one["input"]) and not _is_word_for_mapping(one, details)
+        if not (one["type"] == "too_short" and one["input"])
+        and one["type"] != "default_factory_not_called"
+        and not _is_word_for_mapping(one, details)
     ]
 
 

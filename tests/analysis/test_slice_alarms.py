@@ -185,3 +185,16 @@ def test_a_slice_that_lost_ten_points_of_a_hundred_is_found_among_sixteen(correc
         ]
         found += "hurt" in alarms
     assert found >= 0.9 * runs
+
+
+def test_value_drop_and_flips_of_a_row_are_of_the_same_examples_where_some_failed():
+    labels, dense, pruned = models(120, 0.5)
+    half = np.arange(120) < 60
+    (first,) = sliced(
+        answered("p", pruned, labels, failed={3: "no answer", 70: "no answer"}),
+        answered("dense", dense, labels, failed={n: "no answer" for n in range(20, 30)}),
+        facts(120, half=half),
+    )
+    assert first.examples == first.flips.examples == 60 - 11
+    assert first.baseline - first.value == pytest.approx(first.drop.point)
+    assert first.drop.method.endswith("of 49 pairs")

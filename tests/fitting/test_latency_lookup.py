@@ -21,7 +21,6 @@ from xbench.fitting.layers import widths_from
 from xbench.fitting.measuring import measure_tables
 from xbench.fitting.table import Tables
 from xbench.machine.fingerprint import fingerprint
-from xbench.profiles.ceilings import fingerprint_digest
 from xbench.records.latency import LatencyTable
 
 HERE = fingerprint()
@@ -171,7 +170,7 @@ def test_a_place_that_cannot_be_written_is_told_before_measuring(tmp_path, monke
 def own(points):
     profile = kept_profile()
     fields = profile.model_dump(include={"runner", "options", "precision", "threads"})
-    return table(points, profile=profile.name, fingerprint_sha256=fingerprint_digest(HERE), **fields)
+    return table(points, profile=profile.name, fingerprint_sha256=HERE.sha256, **fields)
 
 
 def _add(first):

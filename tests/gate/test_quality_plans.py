@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from xbench.gate.planning import plan_quality
+from xbench.records.policy import GateRule
 from xbench.records.quality import DataFacts
 from xbench.stats.paired import paired_bootstrap, tango_interval
 from xbench.suite.model import GateSpec
@@ -44,7 +45,7 @@ METRICS = {
 
 def plans(examples, change=0.05, **bounds):
     data = DataFacts(source="here", sha256="0" * 64, examples=examples)
-    return plan_quality({"pruned": GateSpec(max_drop=bounds)}, data, METRICS, change)
+    return plan_quality(GateSpec(max_drop=bounds).rules, data, METRICS, change)
 
 
 def test_enough_too_few_and_none_at_all():
@@ -113,16 +114,72 @@ def test_bounds_that_decide_nothing():
 
 
 def test_alike_gates_are_told_once_and_unknown_metrics_not_at_all():
-    gates = {
-        "a": GateSpec(max_drop={"accuracy": 0.01, "mrr": 0.02}),
-        "b": GateSpec(max_drop={"accuracy": 0.01, "gone": 0.1}),
-        "c": GateSpec(max_drop={"accuracy": 0.05}),
-        "d": GateSpec(),
-    }
-    found = plan_quality(gates, DataFacts(source="", sha256="", examples=500), METRICS, 1.0)
+    gates = (
+        GateSpec(max_drop={"accuracy": 0.01, "mrr": 0.02}),
+        GateSpec(max_drop={"accuracy": 0.01, "gone": 0.1}),
+        GateSpec(max_drop={"accuracy": 0.05}),
+        GateSpec(min_speedup=2),
+    )
+    rules = [rule for gate in gates for rule in gate.rules]
+    found = plan_quality(rules, DataFacts(source="", sha256="", examples=500), METRICS, 1.0)
     assert [(one.gate, one.bound) for one in found] == [
         ("max_drop.accuracy", 0.01),
         ("max_drop.accuracy", 0.05),
         ("max_drop.mrr", 0.02),
     ]
     assert found[0].needed == 61826  # 20 times that of 5 %
+
+
+def of_rules(*rules, examples=500, slices=None):
+    found = plan_quality(rules, DataFacts(source="", sha256="", examples=examples), METRICS, 0.05, slices)
+    return {(one.gate, one.slice, one.confidence): one for one in found}
+
+
+def test_each_slice_is_planned_with_its_own_number_of_examples():
+    slices = {"short": 40, "long": 4000, "none": 0}
+    everywhere = GateRule(gate="max_slice_drop", bound=0.01)
+    some = GateRule(gate="max_drop", metric="mrr", bound=0.01, slices=("long", "gone"))
+    found = of_rules(everywhere, some, slices=slices)
+    assert list(found) == [
+        ("max_drop.mrr", "long", 0.95),
+        ("max_slice_drop", "long", 0.95),
+        ("max_slice_drop", "none", 0.95),
+        ("max_slice_drop", "short", 0.95),
+    ]
+    assert [one.examples for one in found.values()] == [4000, 4000, 0, 40]
+    assert [one.decidable for one in found.values()] == [True, True, False, False]
+    assert found["max_slice_drop", "short", 0.95].text.startswith(
+        "max_slice_drop 0.01 on the slice short: 40 examples"
+    )
+    assert not of_rules(everywhere)
+
+
+def test_a_higher_confidence_needs_more_examples():
+    usual, sure = (
+        GateRule(gate="max_drop", metric="accuracy", bound=0.01, confidence=confidence) for confidence in (None, 0.99)
+    )
+    found = of_rules(usual, sure, examples=4000)
+    assert found["max_drop.accuracy", "", 0.95].needed == 3092
+    # (2.32635 + 0.84162)**2 0.05 / 0.01**2 is 5018.02, of the normal distribution's table
+    assert found["max_drop.accuracy", "", 0.99].needed == 5019
+    assert found["max_drop.accuracy", "", 0.99].text.startswith("max_drop.accuracy 0.01 at 99 %: with 5 %")
+
+
+def test_against_production_it_is_planned_alike_and_against_a_value_it_cannot_be():
+    production = GateRule(gate="max_drop", metric="accuracy", bound=0.01, against="production")
+    value = GateRule(gate="max_drop", metric="accuracy", bound=0.0, against="value", value=0.9)
+    found = of_rules(production, value)
+    assert found["max_drop.accuracy against production", "", 0.95].needed == 3092
+    fixed = found["max_drop.accuracy against value", "", 0.95]
+    assert fixed.decidable
+    assert fixed.text.endswith("cannot be told beforehand, since it is held against a fixed value")
+
+
+def test_an_error_rate_needs_as_many_examples_as_show_it_without_one_error():
+    rule = GateRule(gate="max_error_rate", bound=0.01)
+    (few,), (enough,) = (of_rules(rule, examples=count).values() for count in (298, 299))  # log 0.05 / log 0.99
+    assert (few.needed, few.decidable, enough.decidable) == (299, False, True)
+    assert few.text.endswith("it needs at least 299 examples to pass, and more if one of them fails; here are 298")
+    (never,) = of_rules(GateRule(gate="max_error_rate", bound=0)).values()
+    assert not never.decidable
+    assert not of_rules(GateRule(gate="max_error_rate", bound=0.01, against="dense"))

@@ -268,9 +268,8 @@ def test_a_gate_on_quality_is_decided_by_the_kernels_of_each_target_and_one_on_s
     assert "On x86-avx2-emulated (emulated): may ship: twin; may not: large (fail)" in text
     assert "emulated: not timed" in text
     assert "large: output 'scores' differs from that of this machine's own CPU by up to 0." in text
-    again = conclude(
-        recompute(record, Suite.model_validate(record.suite), folder), Suite.model_validate(record.suite)
-    )
+    suite = Suite.model_validate(record.suite)
+    again = conclude(recompute(record, suite, folder), suite, folder)
     assert (again.groups, again.quality, again.verdicts) == (record.groups, record.quality, record.verdicts)
     # Of the same run: with what passed alone, with a wish for speed, and with nothing scored.
     quality, speed = {"max_drop": {"accuracy": 0.03}}, {"min_speedup": 1.0}

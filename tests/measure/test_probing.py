@@ -13,7 +13,7 @@ from xbench.machine.fingerprint import fingerprint
 from xbench.measure.copying import copy_times
 from xbench.measure.probing import Probe, probe_ceilings
 from xbench.onnxfile.matmul import write_matmul
-from xbench.profiles.ceilings import ceilings_file, fingerprint_digest, read_ceilings, write_ceilings
+from xbench.profiles.ceilings import ceilings_file, read_ceilings, write_ceilings
 from xbench.profiles.finding import shipped_profiles
 from xbench.records.ceilings import Ceilings, MeasuredRate
 
@@ -109,7 +109,7 @@ def ceilings(profile=CPU, machine=HERE):
     return Ceilings(
         **profile.model_dump(include={"runner", "options", "precision", "threads"}),
         profile=profile.name,
-        fingerprint_sha256=fingerprint_digest(machine),
+        fingerprint_sha256=machine.sha256,
         measured_at="2026-11-22T00:00:00+00:00",
         xbench_version="0",
         matmul_tops={"fp32": MeasuredRate(best=2.0, median=1.5, spread=0.1, repeats=3, what="a product")},

@@ -11,6 +11,7 @@ from records_by_hand import comparison, device, group, interval, quality, record
 from rich.console import Console
 
 from xbench.records.comparison import CaseResult
+from xbench.records.policy import GateRule, Policy
 from xbench.report.data import as_data
 from xbench.report.markdown import render
 from xbench.report.rows import tables, three_figures
@@ -130,10 +131,10 @@ def test_markdown_holds_nothing_live_and_its_tables_are_whole():
     html = MarkdownIt("commonmark", {"html": True}).enable("table").render(text)
     allowed = {"h2", "h3", "p", "table", "thead", "tbody", "tr", "th", "td"}
     assert set(re.findall(r"</?([a-z0-9]+)", html)) <= allowed
-    assert html.count("<table>") == 2
-    assert html.count("<tr>") == (1 + len(names)) + 2
+    assert html.count("<table>") == 3
+    assert html.count("<tr>") == (1 + len(names)) + 2 + len(names), "figures, devices that are not here, the release"
     rows = cells(text)
-    assert {len(row) for row in rows} == {12, 4}
+    assert {len(row) for row in rows} == {12, 4, 6}
     assert text == render(found), "the same record gives the same text"
 
 
@@ -187,6 +188,10 @@ def test_the_last_lines_name_what_may_ship_and_what_may_not():
     assert closing_lines(nothing) == ["None of the devices is here: nothing was measured, and nothing may ship."]
     ungated = conclude(record(), suite())
     assert closing_lines(ungated) == ["No gate was asked for: these are measurements, not a verdict on a release."]
+    elsewhere = Policy(gates=(GateRule(gate="min_speedup", bound=1.5, hardware=("edge",)),))
+    assert closing_lines(ungated.model_copy(update={"policy": elsewhere})) == [
+        "No rule of the policy is held here: nothing was decided, and nothing may ship."
+    ]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from road_kit import Silence, in_this_process, write_suite
 from xbench.machine.fingerprint import fingerprint
 from xbench.onnxfile.compute import graph_cost
 from xbench.onnxfile.inference import infer_shapes
-from xbench.profiles.ceilings import ceilings_file, fingerprint_digest, write_ceilings
+from xbench.profiles.ceilings import ceilings_file, write_ceilings
 from xbench.profiles.finding import all_profiles
 from xbench.progress import Journey
 from xbench.records.ceilings import Ceilings, MeasuredRate
@@ -126,7 +126,7 @@ def probed(**changes):
         "options": CPU.options,
         "precision": CPU.precision,
         "threads": CPU.threads,
-        "fingerprint_sha256": fingerprint_digest(MACHINE),
+        "fingerprint_sha256": MACHINE.sha256,
         "measured_at": "2026-01-01T00:00:00+00:00",
         "xbench_version": "0",
         "memory_copy_gb_per_s": rate,

@@ -92,7 +92,7 @@ def test_int8_is_compared_with_dense_in_int8_first_and_pruning_gets_no_credit_fo
     assert found["dense", "half@int8"].ideal_speedup is None
     assert any("the precision and of pruning together" in line for line in found["dense", "half@int8"].cautions)
     assert not any("precision and" in line for line in found["dense@int8", "half@int8"].cautions)
-    (row,) = [line for line in render(record).splitlines() if line.startswith("| half@int8")]
+    row, _ = [line for line in render(record).splitlines() if line.startswith("| half@int8")]
     first, second = row.split("|")[4:6]
     assert "over dense@int8" in first
     assert first.strip().startswith("1.0")
@@ -102,7 +102,7 @@ def test_int8_is_compared_with_dense_in_int8_first_and_pruning_gets_no_credit_fo
         "dense",
     ]
     suite = load_suite(tmp_path / "suite.yaml").suite
-    assert conclude(recompute(record, suite, folder), suite) == record
+    assert conclude(recompute(record, suite, folder), suite, folder) == record
 
 
 def test_each_precision_has_its_own_control_and_the_larger_floor_counts(tmp_path, monkeypatch):
@@ -148,7 +148,8 @@ def test_a_device_of_int8_takes_the_files_of_int8_alone(tmp_path, monkeypatch):
     record, _ = journey(written(tmp_path, precision="int8", gate={"min_speedup": 1.5}))
     assert list(by_pair(record)) == [("dense@int8", "half@int8")]
     assert {v.variant for v in record.verdicts} == {"half@int8"}
-    rows = [line.split("|")[1].strip() for line in render(record).splitlines() if line.startswith("|")][2:]
+    figures = render(record).partition("### Release")[0]
+    rows = [line.split("|")[1].strip() for line in figures.splitlines() if line.startswith("|")][2:]
     assert rows == ["dense@int8", "half@int8"]
 
 

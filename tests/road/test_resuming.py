@@ -45,7 +45,7 @@ def cut_off(suite, number):
 
 def again(record, folder):
     suite = Suite.model_validate(record.suite)
-    return conclude(recompute(record, suite, folder), suite)
+    return conclude(recompute(record, suite, folder), suite, folder)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -166,6 +166,12 @@ def test_every_figure_and_verdict_comes_again_from_the_raw_samples(tmp_path, mon
     assert "Not as recorded" not in out
     tampered = (folder.path / "run.json").read_text().replace('"outcome": "fail"', '"outcome": "pass"')
     (folder.path / "run.json").write_text(tampered)
+    code, out, err = xbench("gate", folder.path)
+    assert (code, out) == (4, ""), "its manifest has the digest of another record"
+    assert "run.json was changed" in err
+    (folder.path / "manifest.json").unlink()
+    (folder.path / "run.json").write_text(tampered.replace('"xbench.run/3"', '"xbench.run/2"', 1))
     code, out, _ = xbench("gate", folder.path)
     assert code == 1
+    assert "No digests vouch for these files" in out
     assert "Not as recorded: words of verdicts; outcomes of gates too." in out

@@ -11,7 +11,8 @@ import pytest
 from scipy import stats
 
 from xbench.stats.drift import drift_within_processes
-from xbench.stats.steady import MIN_CALLS, _changes_of_level, find_steady_state
+from xbench.stats.levels import changes_of_level
+from xbench.stats.steady import MIN_CALLS, find_steady_state
 
 LEVEL = 250_000.0  # ns
 LENGTHS = [12, 20, 100, 1000, 20_000]
@@ -215,7 +216,7 @@ def test_the_partition_is_the_best_of_all():
             return sum(((one - one.mean()) ** 2).sum() + 15 * math.log(12) for one in segments)
 
         partitions = itertools.chain.from_iterable(itertools.combinations(range(1, 12), n) for n in range(12))
-        assert _changes_of_level(points, 1.0)[1:-1] == list(min(partitions, key=price))
+        assert changes_of_level(points, 1.0, 15.0)[1:-1] == list(min(partitions, key=price))
 
 
 def test_is_quick():

@@ -171,3 +171,9 @@ def test_a_run_that_is_being_worked_on_is_not_carried_away(run, tmp_path):
     with run.locked(), pytest.raises(StoreError, match="being worked on"):
         write_bundle([run], tmp_path / "b")
     assert not (tmp_path / "b").exists()
+
+
+def test_a_bundle_that_is_not_there_leaves_no_folder(here, tmp_path):
+    with pytest.raises(StoreError, match=r"There is no file .*none\.tar\.gz"):
+        import_bundle(tmp_path / "none.tar.gz", here)
+    assert not here.path.exists()

@@ -17,7 +17,8 @@ import pytest
 from xbench.errors import StoreError
 from xbench.machine.fingerprint import fingerprint
 from xbench.records.measurement import Block, Conditions, MemoryUse, Placement, ProcessSet, Run
-from xbench.records.run_record import RunRecord
+from xbench.records.policy import Policy
+from xbench.records.run_record import RUN_SCHEMA, RunRecord
 from xbench.store.files import write_text
 from xbench.store.folder import ResultsFolder, RunFolder
 from xbench.store.samples import read_set, write_set
@@ -137,7 +138,10 @@ def test_samples_of_another_schema_or_of_other_lengths_are_refused(tmp_path):
         ("", "cannot be read"),
         ('{"schema": "xbench.run/1", "id"', "cannot be read"),
         ('{"schema": "xbench.run/1"}', "cannot be read"),
-        ('{"schema": "xbench.run/3"}', r"schema 'xbench\.run/3'\nthis xbench reads xbench\.run/2, xbench\.run/1"),
+        (
+            '{"schema": "xbench.run/4"}',
+            r"schema 'xbench\.run/4'\nthis xbench reads xbench\.run/3, xbench\.run/1, xbench\.run/2",
+        ),
         ("[]", "schema None"),
         ("\udcff", "cannot be read"),
     ],
@@ -154,6 +158,8 @@ def test_a_folder_without_a_record_is_no_run(run):
         run.load()
     with pytest.raises(StoreError, match="it holds no runs at all"):
         ResultsFolder(run.path.parent).find("last")
+    with pytest.raises(StoreError, match=r"a folder of this name, and no run\.json in it"):
+        ResultsFolder(run.path.parent).find(str(run.path))
 
 
 def rewrite_for_ever(run: RunFolder) -> None:
@@ -249,7 +255,7 @@ def test_a_run_of_the_first_schema_is_read(tmp_path):
     """As xbench 0.1.0 wrote it, but for its list of layers, which was shortened."""
     (stored,) = (Path(__file__).parent / "schema_1").iterdir()
     record = RunFolder(stored).load()
-    assert (record.schema_, record.status, record.groups[0].schedule) == ("xbench.run/2", "complete", "interleaved")
+    assert (record.schema_, record.status, record.groups[0].schedule) == (RUN_SCHEMA, "complete", "interleaved")
     assert record.groups[0].comparisons[0].cautions == ()
     (one,) = RunFolder(stored).sets(0)
     with np.load(stored / "samples" / "g00-set000.npz") as content:
@@ -262,3 +268,35 @@ def test_a_run_of_the_first_schema_is_read(tmp_path):
         assert (run.settled, run.clock_tick_ns, run.blocks[0].conditions) == (None, None, None)
     write_set(tmp_path / "again.npz", one)
     assert bits(read_set(tmp_path / "again.npz")) == bits(one)
+
+
+def test_a_run_of_the_second_schema_is_read():
+    """As xbench 0.1.0 wrote it, with the first of its process sets and the scores of one variant."""
+    (stored,) = (Path(__file__).parent / "schema_2").iterdir()
+    folder = RunFolder(stored)
+    record, raw = folder.load(), json.loads((stored / "run.json").read_text())
+    assert (raw["schema"], record.schema_, record.status) == ("xbench.run/2", RUN_SCHEMA, "complete")
+    assert (record.policy, record.policy_sha256, record.decisions, record.decided_on) == (Policy(), "", (), "")
+    assert [group.looks for group in record.groups] == [()]
+    written = record.model_dump(mode="json", by_alias=True)
+    assert differing(raw | {"schema": RUN_SCHEMA}, written) == []
+    (one,) = folder.sets(0)
+    assert {run.label for run in one.runs} >= {state.name for state in record.variants}
+    scores, examples = folder.scores(1, 0), folder.examples()
+    assert scores is not None
+    assert examples is not None
+    name, metric = next((q.variant, q.metrics[0]) for q in record.quality if q.variant == record.variants[1].name)
+    assert scores.variant == name
+    assert np.mean(scores.right) == pytest.approx(metric.value)
+    assert (folder.rows(), folder.sealed, folder.policy_text()) == (None, False, "")
+
+
+def differing(old, new, path=""):
+    """Where something that is in `old` is not the same in `new`, which may hold more."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        return [found for key in old for found in differing(old[key], new.get(key, "gone"), f"{path}.{key}")]
+    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        return [
+            found for i, pair in enumerate(zip(old, new, strict=True)) for found in differing(*pair, f"{path}.{i}")
+        ]
+    return [] if old == new else [path]

@@ -10,6 +10,7 @@ import yaml
 from xbench.errors import InputError
 from xbench.suite.loading import default_suite, load_suite
 from xbench.suite.model import Suite, json_schema
+from xbench.suite.rules import json_schema as policy_schema
 
 BASE = """\
 schema: xbench.suite/1
@@ -287,6 +288,24 @@ def test_the_json_schema_is_one_and_takes_the_examples():
     jsonschema.Draft202012Validator.check_schema(schema)
     for data in texts:
         jsonschema.validate(data, schema)
+
+
+def test_the_json_schema_of_a_policy_takes_one_version_in_production_or_several():
+    schema = policy_schema()
+    rules = [
+        {"gate": "max_latency_p99_ms", "bound": "12 ms", "confidence": "99 %"},
+        {"gate": "min_speedup", "bound": 1.2, "against": "value", "value": 3},
+    ]
+    for production in ({"variant": "a"}, [{"variant": "a", "hardware": ["cpu"]}]):
+        policy = {"schema": "xbench.policy/1", "gates": rules, "production": production, "again": {"budget": "2min"}}
+        assert check(schema, schema, policy)
+        assert not check(schema, schema, {**policy, "gate": []})
+        within = {name: value for name, value in policy.items() if name != "schema"}
+        whole, suite = json_schema(), yaml.safe_load(EXAMPLES[0].read_text())
+        assert not check(schema, schema, within)
+        assert check(whole, whole, {**suite, "policy": within})
+    assert check(whole, whole, {**suite, "policy": "release.policy.yaml"})
+    assert not check(schema, schema, {**policy, "gates": [{"gate": "privacy", "bound": 1}]})
 
 
 def test_a_suite_survives_its_own_json():

@@ -161,7 +161,7 @@ def _judged(group: GroupState, pair: Pair, speedup: Estimate, floor: float, marg
     if found.doubts and verdict != "invalid":
         verdict = "inconclusive"
     elif verdict == "inconclusive":
-        seconds = seconds_to_settle(speedup, floor, margin, group.seconds, len(pair.sets))
+        seconds = seconds_to_settle(speedup, floor, margin, *_spent(pair))
         reasons = (reason, *_what_helps(seconds, found.disturbed_share))
     return {
         "verdict": verdict,
@@ -171,6 +171,12 @@ def _judged(group: GroupState, pair: Pair, speedup: Estimate, floor: float, marg
         "doubts": found.doubts,
         "seconds_to_settle": seconds,
     }
+
+
+def _spent(pair: Pair) -> tuple[float, int]:
+    """Seconds and number of the process sets in which both were measured: a further look may leave a variant out."""
+    shared = [one.seconds for one in pair.sets if one.run_of(pair.baseline) and one.run_of(pair.candidate)]
+    return sum(shared), len(shared)
 
 
 def _what_helps(seconds: float | None, disturbed_share: float | None) -> Iterator[str]:

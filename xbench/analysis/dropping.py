@@ -18,8 +18,9 @@ from ..stats.paired import paired_bootstrap, tango_interval
 
 Scores = NDArray[np.float64]
 
-# Two-sided 90 %: each end is a one-sided bound at 95 %, which is what a gate asks for.
+# Two-sided 90 %: each end is a one-sided bound at 95 %, which is what a gate asks for unless told otherwise.
 CONFIDENCE = 0.90
+VALUE_CONFIDENCE = 0.95
 
 
 def is_mean(metric: Metric | None) -> bool:
@@ -54,7 +55,7 @@ def metric_result(
     value, note = known_value(name, metric, scores)
     if value is None:
         return MetricResult(metric=name, value=None, examples=len(scores), better=better, note=note)
-    interval, no_interval = _known(name, "interval", lambda: _interval(metric, scores, seed))
+    interval, no_interval = known_interval(name, metric, scores, seed)
     drop, no_drop = (None, "") if baseline is None else known_drop(name, metric, baseline, scores, seed)
     return MetricResult(
         metric=name,
@@ -75,11 +76,23 @@ def known_value(name: str, metric: Metric | None, scores: Scores) -> tuple[float
         return None, f"{name} is not defined on {examples_text(len(scores))}: {error}"
 
 
+def known_interval(
+    name: str, metric: Metric | None, scores: Scores, seed: int, confidence: float = VALUE_CONFIDENCE
+) -> tuple[Estimate | None, str]:
+    """The metric's value with its two-sided interval, or why there is none."""
+    return _known(name, "interval", lambda: _interval(metric, scores, seed, confidence))
+
+
 def known_drop(
-    name: str, metric: Metric | None, baseline: Scores, candidate: Scores, seed: int
+    name: str,
+    metric: Metric | None,
+    baseline: Scores,
+    candidate: Scores,
+    seed: int,
+    confidence: float = CONFIDENCE,
 ) -> tuple[Estimate | None, str]:
     """How much worse the candidate is, or why that is not known."""
-    return _known(name, "drop", lambda: metric_drop(metric, baseline, candidate, seed))
+    return _known(name, "drop", lambda: metric_drop(metric, baseline, candidate, seed, confidence))
 
 
 def _known(name: str, what: str, found: Callable[[], Estimate]) -> tuple[Estimate | None, str]:
@@ -89,19 +102,21 @@ def _known(name: str, what: str, found: Callable[[], Estimate]) -> tuple[Estimat
         return None, f"{name} has no {what}: {error}"
 
 
-def _interval(metric: Metric | None, scores: Scores, seed: int) -> Estimate:
+def _interval(metric: Metric | None, scores: Scores, seed: int, confidence: float) -> Estimate:
     if metric is None or metric.span is not None:
-        return mean_interval(scores, span_of(metric), seed=seed)
-    return value_interval(metric.value, scores, seed=seed)
+        return mean_interval(scores, span_of(metric), confidence, seed=seed)
+    return value_interval(metric.value, scores, confidence, seed=seed)
 
 
-def metric_drop(metric: Metric | None, baseline: Scores, candidate: Scores, seed: int) -> Estimate:
-    """How much worse the candidate is, in the metric's units, two-sided at 90 %. Raises ValueError: not defined."""
+def metric_drop(
+    metric: Metric | None, baseline: Scores, candidate: Scores, seed: int, confidence: float = CONFIDENCE
+) -> Estimate:
+    """How much worse the candidate is, in the metric's units, two-sided. Raises ValueError: not defined."""
     if metric is not None and metric.span is None:
         return drop_interval(
-            metric.value, baseline, candidate, better=metric.better, confidence=CONFIDENCE, seed=seed
+            metric.value, baseline, candidate, better=metric.better, confidence=confidence, seed=seed
         )
-    return drop(*higher_is_better(metric, baseline, candidate), seed, span_of(metric))
+    return drop(*higher_is_better(metric, baseline, candidate), seed, span_of(metric), confidence)
 
 
 def higher_is_better(metric: Metric | None, baseline: Scores, candidate: Scores) -> tuple[Scores, Scores]:
@@ -113,7 +128,9 @@ def higher_is_better(metric: Metric | None, baseline: Scores, candidate: Scores)
     return -baseline, -candidate
 
 
-def drop(baseline: Scores, candidate: Scores, seed: int, span: float = 1.0) -> Estimate:
+def drop(
+    baseline: Scores, candidate: Scores, seed: int, span: float = 1.0, confidence: float = CONFIDENCE
+) -> Estimate:
     """Baseline minus candidate, paired: Tango's interval where scores are 0 or 1, else the bootstrap.
 
     `span`: the largest change that one example can make. Where it has no bound (`math.inf`), the distance between
@@ -123,13 +140,13 @@ def drop(baseline: Scores, candidate: Scores, seed: int, span: float = 1.0) -> E
     if span <= 1 and binary(baseline) and binary(candidate):
         lost = int(((baseline == 1) & (candidate == 0)).sum())
         won = int(((baseline == 0) & (candidate == 1)).sum())
-        return tango_interval(lost, won, len(baseline), confidence=CONFIDENCE)
+        return tango_interval(lost, won, len(baseline), confidence=confidence)
     if math.isinf(span):
         both = np.concatenate((baseline, candidate))
         span = float(both.max() - both.min())
         if span == 0:
             raise ValueError("all examples have the same score, and one example may change it without a bound")
-    return paired_bootstrap(baseline, candidate, confidence=CONFIDENCE, seed=seed, span=span)
+    return paired_bootstrap(baseline, candidate, confidence=confidence, seed=seed, span=span)
 
 
 def binary(values: Scores) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, replace
 
 from ..records.run_record import RunRecord
 
@@ -43,6 +43,13 @@ class Pairing:
     def controls_of(self, candidate: str) -> tuple[str, ...]:
         """The baselines whose noise a comparison of this candidate bears: the device's, and its own precision's."""
         return tuple(dict.fromkeys((self.baseline, self.controls[self.precisions[candidate]])))
+
+    def among(self, variants: Container[str]) -> Pairing:
+        """The comparisons of these candidates alone, with every baseline that they bear the noise of."""
+        pairs = tuple(pair for pair in self.pairs if pair[1] in variants)
+        needed = {self.baseline} | {name for _, candidate in pairs for name in self.controls_of(candidate)}
+        controls = {precision: name for precision, name in self.controls.items() if name in needed}
+        return replace(self, pairs=pairs, controls=controls)
 
 
 def pairing_of(record: RunRecord, hardware: str) -> Pairing:

@@ -15,7 +15,7 @@ from ..records.quality import ExampleError, ExampleFacts, ExampleScores, MetricR
 from .dropping import metric_result
 from .exemplars import all_exemplars, example_id
 from .flips import divergence, flips
-from .scored import example_count, scored, unscored
+from .scored import example_count, scored, unscored_by_either
 from .slicing import Correction, Figure, Pair, slice_results
 
 SHOWN = 20
@@ -47,7 +47,7 @@ def quality_result(
     `label` names the code of an answer. Different data are not compared: that is a failure.
     """
     result = _listed(scores, baseline, examples)
-    failure = _not_alike(scores, baseline, examples)
+    failure = not_alike(scores, baseline, examples)
     if failure:
         return result.model_copy(update={"failure": failure})
     rows = scored(scores) if baseline is None else scored(scores) & scored(baseline)
@@ -74,9 +74,7 @@ def quality_result(
 
 def _listed(scores: ExampleScores, baseline: ExampleScores | None, examples: ExampleFacts | None) -> QualityResult:
     """The examples that could not be scored, and nothing else as yet."""
-    reasons = unscored(scores)
-    if baseline is not None:
-        reasons = {index: f"of the baseline: {why}" for index, why in unscored(baseline).items()} | reasons
+    reasons = unscored_by_either(scores, baseline)
     ids = examples if examples is not None and len(examples.ids) == example_count(scores) else None
     return QualityResult(
         variant=scores.variant,
@@ -84,22 +82,27 @@ def _listed(scores: ExampleScores, baseline: ExampleScores | None, examples: Exa
         dataset_sha256=scores.dataset_sha256,
         errors=tuple(
             ExampleError(index=index, id=example_id(ids, index), reason=reasons[index])
-            for index in sorted(reasons)[:SHOWN]
+            for index in list(reasons)[:SHOWN]
         ),
         error_count=len(reasons),
     )
 
 
-def _not_alike(scores: ExampleScores, baseline: ExampleScores | None, examples: ExampleFacts | None) -> str:
-    """Why these cannot be put side by side; nothing where they can."""
+def not_alike(
+    scores: ExampleScores,
+    baseline: ExampleScores | None,
+    examples: ExampleFacts | None,
+    whose: str = "the baseline",
+) -> str:
+    """Why these cannot be put side by side; nothing where they can. `whose` is what messages call the second."""
     count = example_count(scores)
     if baseline is not None and baseline.dataset_sha256 != scores.dataset_sha256:
         return (
-            f"the data differ from the baseline's: its digest is {baseline.dataset_sha256[:12]}, "
+            f"the data differ from {whose}'s: its digest is {baseline.dataset_sha256[:12]}, "
             f"and that of these is {scores.dataset_sha256[:12]}"
         )
     if baseline is not None and example_count(baseline) != count:
-        return f"there are scores of {examples_text(count)}, and of {example_count(baseline)} of the baseline"
+        return f"there are scores of {examples_text(count)}, and of {example_count(baseline)} of {whose}"
     if examples is not None and len(examples.ids) != count:
         return f"there are scores of {examples_text(count)}, and the data have {len(examples.ids)}"
     return ""

@@ -22,6 +22,16 @@ def unscored(scores: ExampleScores) -> dict[int, str]:
     return dict(sorted((found | scores.failed).items()))
 
 
+def unscored_by_either(
+    scores: ExampleScores, baseline: ExampleScores | None, whose: str = "the baseline"
+) -> dict[int, str]:
+    """Reasons by example, in their order, that either of two models failed in; those of the second say `whose`."""
+    reasons = unscored(scores)
+    if baseline is not None:
+        reasons = {index: f"of {whose}: {why}" for index, why in unscored(baseline).items()} | reasons
+    return dict(sorted(reasons.items()))
+
+
 def scored(scores: ExampleScores) -> NDArray[np.bool_]:
     """Which examples have scores, (examples,)."""
     found = np.ones(example_count(scores), dtype=np.bool_)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -61,16 +62,25 @@ def _bracket(load: Load, warmup: bytes, probes: _Probes, seed: int, process_set:
     return long_run_bracket(search, arrivals, np.concatenate(service), arrival_seed(seed, process_set))
 
 
-def rate_ratio(load: Load, sets: Sequence[ProcessSet], baseline: str, candidate: str, seed: int) -> Estimate | None:
+def rate_ratio(
+    load: Load, sets: Sequence[ProcessSet], baseline: str, candidate: str, seed: int, confidence: float = 0.95
+) -> Estimate | None:
     """The candidate's highest rate over the baseline's; None with too few process sets.
 
-    None too where one of them has no rate for either: to leave out the slow ones would be to choose the fast.
+    None too where one of them has no rate for either: to leave out the slow ones would be to choose the fast. Sets
+    of a later look, in which one of the two was not to be measured, are no such choice.
     """
-    ours, theirs = ([_mid(load, one.run_of(label), seed) for one in sets] for label in (baseline, candidate))
+    asked = [one for one in sets if _asked(one, baseline) and _asked(one, candidate)]
+    ours, theirs = ([_mid(load, one.run_of(label), seed) for one in asked] for label in (baseline, candidate))
     base, other = ([rate for rate in rates if rate is not None] for rates in (ours, theirs))
-    if len(sets) < MIN_SETS or len(base) < len(sets) or len(other) < len(sets):
+    if len(asked) < MIN_SETS or len(base) < len(asked) or len(other) < len(asked):
         return None
-    return rate_ratio_estimate(base, other)
+    return rate_ratio_estimate(base, other, confidence)
+
+
+def _asked(one: ProcessSet, label: str) -> bool:
+    """Whether a variant was to be measured in a set: then it has a run, or its process failed."""
+    return one.run_of(label) is not None or label in one.failures
 
 
 def _mid(load: Load, run: Run | None, seed: int) -> float | None:
@@ -98,3 +108,10 @@ def blocks_at_the_highest_rate(load: Load, run: Run) -> tuple[Block, ...]:
         if len(block.samples_ns) == most and late[index] <= most * (1 - load.percentile)
     ]
     return (max(met, key=lambda block: block.offered_per_s or 0.0),) if met else run.blocks
+
+
+def shown_runs(load: Load, runs: Sequence[Run]) -> list[Run]:
+    """The runs with the blocks whose latencies mean something together: in Server those at the highest rate."""
+    if load.scenario != "Server":
+        return list(runs)
+    return [replace(run, blocks=blocks_at_the_highest_rate(load, run)) for run in runs]

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from ..records.load import Load
 from ..records.measurement import Block, CaseSummary, ProcessSet, Run, Samples
 from ..records.run_record import GroupState
 from ..stats.drift import drift_within_processes
-from ..stats.ratio import MIN_ROUNDS, MIN_SETS, speedup_estimate
 from .cost import cost_per_million
 from .disturbance import summarise_disturbance
-from .latency import percentiles
-from .serving import blocks_at_the_highest_rate, highest_rate
+from .latency import block_median_ms, median_latency_ms, percentiles
+from .serving import highest_rate, shown_runs
 from .shape import shape_note
 
 _MS = 1e6  # nanoseconds
@@ -38,18 +35,18 @@ def summarise(group: GroupState, sets: Sequence[ProcessSet], label: str, seed: i
     runs = runs_of(sets, label)
     if not runs:
         return None
-    shown = _shown(group.load, runs)
+    shown = shown_runs(group.load, runs)
     blocks = [block for run in shown for block in run.blocks]
     samples = np.concatenate([block.samples_ns for block in blocks])
     calls = len(samples) * group.load.calls_per_query
-    p50, low, high = _p50_ms(shown)
+    p50, interval = median_latency_ms(shown)
     rates = _rates(group, runs, calls, samples, seed)
     return CaseSummary(
         samples=len(samples),
         processes=len(runs),
         latency_p50_ms=p50,
-        latency_p50_low_ms=low,
-        latency_p50_high_ms=high,
+        latency_p50_low_ms=None if interval is None else interval.low,
+        latency_p50_high_ms=None if interval is None else interval.high,
         **percentiles(shown),
         **rates,
         cpu_time_per_call_ms=sum(block.cpu_ns for block in blocks) / calls / _MS,
@@ -62,13 +59,6 @@ def summarise(group: GroupState, sets: Sequence[ProcessSet], label: str, seed: i
         cold_start=group.cold_starts.get(label),
         placement=runs[0].placement.model_copy(update={"time_share": dict(group.placements.get(label, {}))}),
     )
-
-
-def _shown(load: Load, runs: Sequence[Run]) -> list[Run]:
-    """The runs with the blocks whose latencies mean something together."""
-    if load.scenario != "Server":
-        return list(runs)
-    return [replace(run, blocks=blocks_at_the_highest_rate(load, run)) for run in runs]
 
 
 def _rates(group: GroupState, runs: Sequence[Run], calls: int, samples: Samples, seed: int) -> dict[str, Any]:
@@ -84,16 +74,13 @@ def _rates(group: GroupState, runs: Sequence[Run], calls: int, samples: Samples,
 def _machine(group: GroupState, runs: Sequence[Run], blocks: Sequence[Block]) -> dict[str, Any]:
     """What may have come between: others, a start that never ends, two modes. Probes of rates have no drift."""
     steady = group.load.scenario != "Server"
+    medians = [[block_median_ms(block) for block in run.blocks] for run in runs]
     return {
         "disturbance": summarise_disturbance(blocks, group.cpus),
         "unsettled_processes": sum(run.settled is False for run in runs),
-        "drift": drift_within_processes([[_median_ms(b) for b in run.blocks] for run in runs]) if steady else None,
+        "drift": drift_within_processes(medians) if steady else None,
         "shape_note": shape_note(runs, group.input_sets) if steady else "",
     }
-
-
-def _median_ms(block: Block) -> float:
-    return float(np.median(block.samples_ns)) / _MS
 
 
 def _memory(runs: Sequence[Run]) -> dict[str, Any]:
@@ -117,17 +104,3 @@ def _energy(runs: Sequence[Run], blocks: Sequence[Block], calls: int) -> dict[st
     if len(known) < len(used):
         return {"energy_note": runs[0].energy_reason or "the energy of some blocks is not known"}
     return {"energy_per_inference_j": sum(known) / 1e6 / calls}
-
-
-def _p50_ms(runs: Sequence[Run]) -> tuple[float, float | None, float | None]:
-    """The median latency and its 95 % interval, over processes and blocks like that of a speedup.
-
-    Calls of one process are alike: an interval over pooled calls would cover far less than it promises
-    (rule 2 of the design). One process has no interval.
-    """
-    medians = [np.log([_median_ms(block) for block in run.blocks]) for run in runs]
-    usable = [blocks for blocks in medians if len(blocks) >= MIN_ROUNDS]
-    if len(usable) < MIN_SETS:
-        return float(np.exp(np.median(np.concatenate(medians)))), None, None
-    one = speedup_estimate(usable)
-    return one.point, one.low, one.high

@@ -14,6 +14,7 @@ from ..road.losing import Lost, lost_examples
 from ..store.files import write_text
 from ..store.folder import ResultsFolder
 from ..suite.model import Suite
+from .targets import require_free
 
 _FORMS: dict[str, Callable[[tuple[Lost, ...]], str]] = {".csv": as_csv, ".jsonl": as_jsonl}
 
@@ -23,11 +24,7 @@ def export_exemplars(name: str, results: Path, target: Path, force: bool) -> Non
     form = _FORMS.get(target.suffix.lower())
     if form is None:
         raise InputError(f"--exemplars {target} has no known ending", "known are .csv and .jsonl")
-    if not target.absolute().parent.is_dir():
-        raise InputError(f"--exemplars {target} cannot be written", "its folder does not exist")
-    if target.is_dir() or (target.exists() and not force):
-        remedy = "name a file in it" if target.is_dir() else "name another file, or replace it with --force"
-        raise InputError(f"{target} is there already", remedy=remedy)
+    require_free("--exemplars", target, force)
     folder = ResultsFolder(results).find(name)
     record = folder.load()
     lost = lost_examples(record, Suite.model_validate(record.suite), folder)

@@ -95,10 +95,13 @@ def hardware_probe(
 
 
 @suite_app.command("schema")
-def suite_schema() -> None:
-    """The JSON Schema of a suite, for editors."""
+def suite_schema(
+    policy: Annotated[bool, typer.Option("--policy", help="The schema of a policy file instead.")] = False,
+) -> None:
+    """The JSON Schema of a suite, or of a policy, for editors."""
     import json
 
     from ..suite.model import json_schema
+    from ..suite.rules import json_schema as policy_schema
 
-    sys.stdout.write(json.dumps(json_schema(), indent=1) + "\n")
+    sys.stdout.write(json.dumps(policy_schema() if policy else json_schema(), indent=1) + "\n")

@@ -13,6 +13,9 @@ from ..errors import InterruptedRunError, XbenchError
 from . import suite_commands  # noqa: F401
 from . import file_commands  # noqa: F401
 from . import run_commands  # noqa: F401
+from . import results_commands  # noqa: F401
+from . import results_reading  # noqa: F401
+from . import results_keeping  # noqa: F401
 from . import machine_commands  # noqa: F401
 
 # isort: on

@@ -52,6 +52,12 @@ ProfileDir = Annotated[
 ]
 Trust = Annotated[bool, typer.Option("--trust", help="Run the code that the suite names.")]
 SuiteFile = Annotated[Path, typer.Argument(metavar="SUITE.yaml", help="The suite.")]
+PolicyFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--policy", metavar="FILE", help="What a release must hold beside the suite's gates. Default: the suite's."
+    ),
+]
 StepOutput = Annotated[Path, typer.Option("--output", metavar="DIR", help="Folder for the files; made if need be.")]
 StepVariant = Annotated[
     list[str] | None,

@@ -12,7 +12,7 @@ from ..errors import InterruptedRunError, UnavailableError
 from ..machine.fingerprint import fingerprint
 from ..measure.probing import Probe, Probed, probe_ceilings
 from ..plugins import runner_class
-from ..profiles.ceilings import ceilings_file, fingerprint_digest, make_room, write_ceilings
+from ..profiles.ceilings import ceilings_file, make_room, write_ceilings
 from ..profiles.finding import all_profiles, choose_one
 from ..profiles.matching import availability
 from ..records.ceilings import Ceilings
@@ -64,7 +64,7 @@ def _record(profile: HardwareProfile, machine: Fingerprint, probed: Probed) -> C
         options=profile.options,
         precision=profile.precision,
         threads=profile.threads,
-        fingerprint_sha256=fingerprint_digest(machine),
+        fingerprint_sha256=machine.sha256,
         measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
         xbench_version=__version__,
         simulated=runner_class(profile.runner).simulated,

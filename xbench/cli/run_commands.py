@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .app import RESULTS, RunName, app, results_app
+from .app import RESULTS, RunName, app
 from .options import (
     Force,
     Json,
@@ -71,39 +71,24 @@ def explain(
 
 
 @app.command()
-def gate(name: RunName = "last", output: Output = RESULTS) -> None:
-    """The verdicts again, computed from the recorded samples."""
-    from .reporting import gate_run
-
-    raise typer.Exit(gate_run(name, output))
-
-
-@results_app.command("list")
-def results_list(output: Output = RESULTS) -> None:
-    """All runs in the results folder."""
-    from .reporting import list_runs
-
-    list_runs(output)
-
-
-@results_app.command("export")
-def results_export(
-    names: Annotated[list[str], typer.Argument(metavar="RUN...", help="Runs, each as `report` takes it.")],
-    to: Annotated[Path, typer.Option("--to", metavar="FILE.tar.gz", help="The bundle to write.")],
+def gate(
+    name: RunName = "last",
+    policy: Annotated[
+        Path | None,
+        typer.Option(
+            "--policy", metavar="FILE", help="Decide by this policy. Default: the one that the run was measured with."
+        ),
+    ] = None,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            "--on", metavar="DATE", help="The day as of which waivers hold, such as 2026-12-31. Default: today."
+        ),
+    ] = None,
+    json_file: Json = None,
     output: Output = RESULTS,
 ) -> None:
-    """Put runs into one file, to be imported on another machine."""
-    from .reporting import export_runs
+    """The verdicts again, from the recorded samples, and which of these decided. Runs nothing, and writes nothing."""
+    from .gating import gate_run
 
-    export_runs(names, to, output)
-
-
-@results_app.command("import")
-def results_import(
-    bundle: Annotated[Path, typer.Argument(metavar="FILE.tar.gz", help="What `results export` wrote.")],
-    output: Output = RESULTS,
-) -> None:
-    """Take in the runs of a bundle, each file checked by its digest: all of them or none."""
-    from .reporting import import_runs
-
-    import_runs(bundle, output)
+    raise typer.Exit(gate_run(name, output, policy, on, json_file))

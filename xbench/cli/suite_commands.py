@@ -16,6 +16,7 @@ from .options import (
     Hardware,
     Json,
     Output,
+    PolicyFile,
     Precision,
     ProfileDir,
     Quiet,
@@ -47,6 +48,7 @@ def run(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the last unfinished run.")] = False,
     profile_dir: ProfileDir = None,
     as_is: AsIs = False,
+    policy: PolicyFile = None,
 ) -> None:
     """The whole road: prune, export, run, score, gate; the per-device table; the verdicts."""
     from ..suite.loading import default_suite, load_suite
@@ -54,7 +56,7 @@ def run(
     from .travelling import travel_and_show
 
     options = run_options(hardware, precision, budget, time_limit, output, profile_dir)
-    options = replace(options, trusted=trust, resume=resume, as_is=as_is)
+    options = replace(options, trusted=trust, resume=resume, as_is=as_is, policy=policy)
     raise typer.Exit(travel_and_show(load_suite(suite or default_suite()), options, json_file, quiet))
 
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from ..errors import StoreError
-from ..profiles.ceilings import fingerprint_digest
 from ..records.fingerprint import Fingerprint
 from ..records.latency import LatencyTable, LayerSignature
 from ..records.profile import HardwareProfile
@@ -32,7 +31,7 @@ class Shelf:
 
     def __init__(self, profile: HardwareProfile, fingerprint: Fingerprint) -> None:
         self._profile = profile
-        self._machine = fingerprint_digest(fingerprint)
+        self._machine = fingerprint.sha256
         setting = json.dumps([self._machine, *_setting(profile)], sort_keys=True, default=str)
         self.folder = _KEPT.folder / f"{profile.name}-{_short(setting)}"
 

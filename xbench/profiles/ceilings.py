@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 
@@ -17,15 +16,9 @@ from ..store.own_data import OwnData
 _KEPT = OwnData("Ceilings", "ceilings")
 
 
-def fingerprint_digest(fingerprint: Fingerprint) -> str:
-    """SHA-256 of all that a fingerprint holds: another machine, library or setting is another digest."""
-    text = json.dumps(fingerprint.model_dump(mode="json"), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 def ceilings_file(profile: HardwareProfile, fingerprint: Fingerprint) -> Path:
     """Where the ceilings of a profile lie on this machine."""
-    return _KEPT.folder / f"{profile.name}-{fingerprint_digest(fingerprint)[:16]}.json"
+    return _KEPT.folder / f"{profile.name}-{fingerprint.sha256[:16]}.json"
 
 
 def make_room(path: Path) -> None:
@@ -61,6 +54,6 @@ def read_ceilings(profile: HardwareProfile, fingerprint: Fingerprint) -> Ceiling
 
 
 def _of(profile: HardwareProfile, fingerprint: Fingerprint, found: Ceilings) -> bool:
-    same_machine = found.fingerprint_sha256 == fingerprint_digest(fingerprint)
+    same_machine = found.fingerprint_sha256 == fingerprint.sha256
     now = (profile.name, profile.runner, profile.options, profile.precision, profile.threads)
     return same_machine and now == (found.profile, found.runner, found.options, found.precision, found.threads)

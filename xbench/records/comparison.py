@@ -5,6 +5,7 @@ from __future__ import annotations
 from .base import Record
 from .estimate import Estimate, GateOutcome, SpeedVerdict
 from .measurement import CaseSummary
+from .policy import Against, Waiver
 
 AA_SUFFIX = " (A/A)"
 """What is added to the baseline's name for the second copy of it that is measured."""
@@ -56,10 +57,29 @@ class CaseResult(Record):
     failure: str = ""
 
 
+class Sample(Record):
+    """What a verdict was decided on: files of a run's folder, and the digest of their contents in that order.
+
+    `count` is how many `units` they hold, such as 6 `process sets` or 275 `examples`. `run` is the run that they
+    are of; empty: the verdict's own.
+    """
+
+    files: tuple[str, ...]
+    sha256: str
+    count: int
+    units: str
+    run: str = ""
+
+
 class GateVerdict(Record):
     """One rule of the release, applied to one variant on one device.
 
-    `gate` is the rule's name (`min_speedup`, `max_drop.recall_at_1`), `bound` what it asks for.
+    `gate` is the rule's label (`min_speedup`, `max_drop.recall_at_1`), `bound` what it asks for, in `unit`. `slice`:
+    of which part of the examples. `against` and `reference`: what it is relative to, and the name of that variant.
+    `estimate` is what was found, with the two-sided interval that decided, whose ends are each one-sided at
+    `confidence` less what the looks of `looks_allowed` cost (docs/gates.md). `historical`: the reference was measured
+    in another run. `measurable`: more time on the device could decide it. `samples` decided. `waiver` holds on the
+    day of the decision. Older records have none of these.
     """
 
     variant: str
@@ -69,3 +89,30 @@ class GateVerdict(Record):
     bound: float
     outcome: GateOutcome
     reason: str
+    slice: str = ""
+    unit: str = ""
+    against: Against = "dense"
+    reference: str = ""
+    historical: bool = False
+    confidence: float | None = None
+    estimate: Estimate | None = None
+    looks_allowed: int = 1
+    measurable: bool = False
+    samples: tuple[Sample, ...] = ()
+    waiver: Waiver | None = None
+
+
+class Decision(Record):
+    """Whether one variant may ship on one device. `outcome` is the worst of its gates, waived or not.
+
+    `deciding` are the gates that it hangs on, by label: where it is held the worst of those that are not waived,
+    otherwise those of that outcome. `waived` did not pass and are waived. It `ships` where every gate passes or is
+    waived; what is invalid cannot be waived, and without a gate nothing ships.
+    """
+
+    variant: str
+    hardware: str
+    outcome: GateOutcome
+    ships: bool
+    deciding: tuple[str, ...] = ()
+    waived: tuple[str, ...] = ()

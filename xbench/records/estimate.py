@@ -9,6 +9,8 @@ from .base import Record
 
 SpeedVerdict = Literal["faster", "slower", "same", "inconclusive", "invalid", "untimed"]
 GateOutcome = Literal["pass", "fail", "inconclusive", "invalid"]
+WORST_FIRST: tuple[GateOutcome, ...] = ("invalid", "fail", "inconclusive", "pass")
+"""Outcomes by what decides where there are several: the first of these that is among them."""
 
 
 class Estimate(Record):
@@ -31,10 +33,20 @@ class Estimate(Record):
         return (self.high - self.low) / 2 / abs(self.point) if self.point else float("inf")
 
 
+_POWERS_FROM = 1e7
+
+
 def interval_text(one: Estimate, unit: str = "x", least: int = 2) -> str:
     """Such as `1.93x (1.90 to 1.96)`: with as many digits as tell the ends apart, not below `least`."""
     digits = digits_apart(least, one.low, one.high)
-    return f"{one.point:.{digits}f}{unit} ({one.low:.{digits}f} to {one.high:.{digits}f})"
+    point, low, high = (number_text(value, digits) for value in (one.point, one.low, one.high))
+    return f"{point}{unit} ({low} to {high})"
+
+
+def number_text(value: float, digits: int) -> str:
+    """With so many digits behind the point; as a power of ten where that would be a row of digits that says nothing,
+    as the end of an interval from two or three process sets can be."""
+    return f"{value:.{digits}f}" if abs(value) < _POWERS_FROM else f"{value:.1e}"
 
 
 def digits_apart(least: int, *values: float) -> int:

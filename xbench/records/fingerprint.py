@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+
 from .base import Record
 
 
@@ -26,6 +29,11 @@ class Fingerprint(Record):
     nvidia_driver: str
     libraries: dict[str, str]
     environment: dict[str, str]
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of all that it holds: another machine, library or setting is another digest."""
+        return hashlib.sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
 
     def differences(self, other: Fingerprint) -> list[str]:
         """The fields in which two fingerprints differ, each with both values; of libraries, those alone that do."""

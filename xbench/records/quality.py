@@ -197,9 +197,10 @@ class QualityResult(Record):
 class QualityPlan(Record):
     """What a gate on quality can decide, said before anything is run.
 
-    `examples`: how many there are. `needed`: how many a pass needs, if the share `expected_change` of them changes
-    and the truth is no drop (power 80 %, one-sided 95 %). `smallest`: the smallest true drop that as many examples
-    detect, under the same. `decidable` is false where no outcome on these data could pass.
+    `examples`: how many there are, in all or in the `slice`. `needed`: how many a pass needs, if the share
+    `expected_change` of them changes and the truth is no drop (power 80 %, one-sided at `confidence`). `smallest`:
+    the smallest true drop that as many examples detect, under the same. `decidable` is false where no outcome on
+    these data could pass.
     """
 
     gate: str
@@ -210,3 +211,5 @@ class QualityPlan(Record):
     needed: int | None = None
     smallest: float | None = None
     text: str
+    slice: str = ""
+    confidence: float = 0.95

@@ -10,17 +10,18 @@ from pydantic import Field, field_serializer
 from .artifact import Artifact, Parity
 from .audit import OptimisedAudit
 from .base import Record
-from .comparison import CaseResult, Comparison, GateVerdict
+from .comparison import CaseResult, Comparison, Decision, GateVerdict
 from .estimate import GateOutcome
 from .fingerprint import Fingerprint
 from .load import Load
 from .measurement import ColdStart, NodeCost, NodeTime, OperatorTime, WarmUp
+from .policy import Policy
 from .profile import Availability, HardwareProfile
 from .quality import DataFacts, QualityPlan, QualityResult
 from .work import Ceiling, LayerWork
 
-RUN_SCHEMA = "xbench.run/2"
-OLDER_SCHEMAS = ("xbench.run/1",)
+RUN_SCHEMA = "xbench.run/3"
+OLDER_SCHEMAS = ("xbench.run/1", "xbench.run/2")
 """Schemas that are read as well: all that they hold is in this one too, under the same names."""
 
 
@@ -60,11 +61,30 @@ class DeviceState(Record):
     precisions: tuple[str, ...] = ()
 
 
+class Look(Record):
+    """One more time that a group was measured, because gates on it were inconclusive: with these variants alone.
+
+    They are measured with their baselines and the second copies of those. `budget_seconds` and `precision` are those
+    of this look, `first_set` is the number of its first process set, and `sets` how many the group had when it ended.
+    `seconds` is what it took, `stopped` why it ended, as of a group; empty while it goes on.
+    """
+
+    variants: tuple[str, ...]
+    budget_seconds: float
+    precision: float
+    first_set: int
+    sets: int = 0
+    seconds: float = 0.0
+    stopped: str = ""
+
+
 class GroupState(Record):
     """One device and workload, on which all variants were measured interleaved.
 
     `inputs` tells in words what was fed, `inputs_sha256` is its digest. `stopped` is `precision`, `budget`
-    or `failed`; empty while measuring goes on. `precision` and `budget_seconds` are what was asked for.
+    or `failed`; empty while measuring goes on. `precision` and `budget_seconds` are what was asked for. They and
+    `stopped` are of the first time that the group was measured, with all its variants; `looks` are the further ones.
+    `sets` and `seconds` are of all of them together.
     `schedule` is `interleaved`, or `reloaded` where the variants do not fit into memory together. `cautions`,
     `warmups`, `cold_starts`, `operators` and `notes` (what the profiled runs prove) are by variant.
     `input_sets` of inputs took turns; `cpus` is how many the machine has, over which steal is counted.
@@ -90,6 +110,7 @@ class GroupState(Record):
     sets: int = 0
     seconds: float = 0.0
     stopped: str = ""
+    looks: tuple[Look, ...] = ()
     untimed: str = ""
     played: str = ""
     load: Load = Load()
@@ -139,9 +160,13 @@ def pair_key(baseline: str, candidate: str) -> str:
 
 
 class RunRecord(Record):
-    """Everything but the raw samples."""
+    """Everything but the raw samples.
 
-    schema_: Literal["xbench.run/2"] = Field(default="xbench.run/2", alias="schema")
+    `policy` is the policy that was in force, beside the suite's own gates, and `policy_sha256` the digest of its
+    text; `decided_on` is the day on which waivers were looked at, as 2026-12-31.
+    """
+
+    schema_: Literal["xbench.run/3"] = Field(default="xbench.run/3", alias="schema")
     id: str
     created: str
     status: Literal["running", "complete", "failed"]
@@ -156,7 +181,11 @@ class RunRecord(Record):
     data: DataFacts | None = None
     quality_plan: tuple[QualityPlan, ...] = ()
     quality: tuple[QualityResult, ...] = ()
+    policy: Policy = Policy()
+    policy_sha256: str = ""
     verdicts: tuple[GateVerdict, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+    decided_on: str = ""
     outcome: GateOutcome | None = None
     exit_code: int | None = None
     stage_seconds: dict[str, float] = {}

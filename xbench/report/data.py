@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..explaining import explanations
+from ..gate.releasing import decisions
 from ..records.comparison import Comparison
 from ..records.explanation import Explanation
 from ..records.quality import QualityResult
@@ -46,7 +47,14 @@ def as_data(record: RunRecord) -> dict[str, Any]:
         "quality": [_quality(result) for result in record.quality],
         "expectations": [one.model_dump() for group in record.groups for one in expectations(record, group)],
         "explanations": [one.model_dump() for one in explanations(record)],
+        "policy": record.policy.model_dump(by_alias=True),
+        "policy_sha256": record.policy_sha256,
         "verdicts": [verdict.model_dump() for verdict in record.verdicts],
+        # An unfinished run lets nothing ship yet, whatever its gates say so far.
+        "decisions": [
+            {**one.model_dump(), "ships": one.ships and record.status == "complete"} for one in decisions(record)
+        ],
+        "decided_on": record.decided_on,
         "stage_seconds": record.stage_seconds,
     }
     return {key: _finite(value) for key, value in data.items()}

@@ -24,8 +24,7 @@ def as_jsonl(lost: Iterable[tuple[str, str, Exemplar]]) -> str:
 def as_csv(lost: Iterable[tuple[str, str, Exemplar]]) -> str:
     """A header and a row for each example, as RFC 4180 has it; slices are separated by `; `.
 
-    A cell of text that a spreadsheet would take for a formula gets an apostrophe in front (CWE-1236), and control
-    characters are written as their code points: a terminal that the file is shown on would obey them (CWE-150).
+    Text is guarded as `csv_cell` has it.
     """
     out = io.StringIO()
     writer = csv.writer(out)
@@ -33,7 +32,7 @@ def as_csv(lost: Iterable[tuple[str, str, Exemplar]]) -> str:
     for one in lost:
         row = _row(*one)
         row["slices"] = "; ".join(row["slices"])
-        writer.writerow(_cell(row[column]) for column in _COLUMNS)
+        writer.writerow(csv_cell(row[column]) for column in _COLUMNS)
     return out.getvalue()
 
 
@@ -41,7 +40,12 @@ def _row(hardware: str, variant: str, exemplar: Exemplar) -> dict[str, Any]:
     return {"hardware": hardware, "variant": variant, **exemplar.model_dump(mode="json")}
 
 
-def _cell(value: Any) -> Any:
+def csv_cell(value: Any) -> Any:
+    """A cell of a CSV file; empty for None.
+
+    Text that a spreadsheet would take for a formula gets an apostrophe in front (CWE-1236), and control characters
+    are written as their code points: a terminal that the file is shown on would obey them (CWE-150).
+    """
     if isinstance(value, str):
         return visible(f"'{value}" if value.startswith(_FORMULAS) else value)
     return "" if value is None else value

@@ -9,6 +9,7 @@ from tabulate import tabulate
 from ..records.run_record import RunRecord
 from .details import detail_lines, detail_tables
 from .quality import quality_lines
+from .release import release_tables, verdict_lines
 from .rows import tables
 from .table import Table
 from .text import markdown
@@ -29,7 +30,7 @@ def _heading(text: str) -> str:
 
 
 def render(record: RunRecord, details: bool = False) -> str:
-    """All tables, with `details` those that only an engineer asks for, then the gate's verdict.
+    """All tables, with `details` those that only an engineer asks for, then what may ship where.
 
     The same record gives the same text.
     """
@@ -38,5 +39,7 @@ def render(record: RunRecord, details: bool = False) -> str:
         parts.extend(table_markdown(table) for table in detail_tables(record))
         parts.extend(markdown(line) for line in detail_lines(record))
     parts.extend(markdown(line) for line in quality_lines(record, details))
+    parts.extend(table_markdown(table) for table in release_tables(record))
+    parts.extend(markdown(line) for line in (verdict_lines(record) if details else ()))
     parts.extend(markdown(line) for line in closing_lines(record))
     return "\n\n".join(parts) + "\n"

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from ..explaining import explain
 from ..gate.deciding import worst
 from ..records.artifact import Artifact
-from ..records.comparison import Comparison
+from ..records.comparison import Comparison, GateVerdict
 from ..records.estimate import interval_text
 from ..records.load import Load
 from ..records.measurement import CaseSummary, Placement
@@ -18,6 +18,7 @@ from .expected import expectations
 from .figures import NOTHING
 from .quality import metric_of, quality_tables
 from .table import Table
+from .words import waiver_text
 
 _MIB = 1024 * 1024
 # Below this share of CPU time, steal is not worth a line.
@@ -110,7 +111,16 @@ def _remarks(group: GroupState, baseline: str) -> tuple[str, ...]:
     placed = (f"placed: {_placement(where)}",) if where is not None else ()
     unknown = (f"ideal speedup of {name} not known: {note}" for name, note in group.ideal_notes.items())
     turns = () if group.schedule == "interleaved" else ("loaded in turns (ABBA): they do not fit in memory together",)
-    return first, _fed(group), *placed, *turns, *taken, *unknown, *_told(group)
+    return first, *_looks(group), _fed(group), *placed, *turns, *taken, *unknown, *_told(group)
+
+
+def _looks(group: GroupState) -> Iterator[str]:
+    """How often inconclusive gates were measured again, and of which variants."""
+    for number, look in enumerate(group.looks, 2):
+        ended = {"precision": "when precise enough", "budget": "at the end of its budget"}.get(look.stopped, "early")
+        told = f"{look.sets - look.first_set} process sets more in {look.seconds:.0f} s, stopped {ended}"
+        who = ", ".join(look.variants)
+        yield f"measured again for its gates, look {number}: {who}: {told if look.stopped else 'not finished'}"
 
 
 def _whys(record: RunRecord, group: GroupState) -> Iterator[str]:
@@ -315,8 +325,15 @@ def _verdict(
     speed = comparison.verdict if comparison else _not_measured(record)
     if outcome is None:
         return speed, "; ".join(comparison.reasons) if comparison else ""
-    deciding = list(_unique(v.reason for v in gates if v.outcome == outcome))
-    return f"{outcome} ({speed})", "; ".join(deciding)
+    deciding = [v for v in gates if v.outcome == outcome]
+    waived = "; waived" if all(v.outcome == "pass" or v.waiver is not None for v in gates) else ""
+    waived = waived if outcome != "pass" else ""
+    return f"{outcome} ({speed}{waived})", "; ".join(_unique(_reason(v) for v in deciding))
+
+
+def _reason(verdict: GateVerdict) -> str:
+    """With the waiver that holds, wherever the verdict is shown."""
+    return verdict.reason + (f" ({waiver_text(verdict.waiver)})" if verdict.waiver is not None else "")
 
 
 def _unique(texts: Iterator[str]) -> Iterator[str]:

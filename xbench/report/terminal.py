@@ -15,6 +15,7 @@ from ..records.run_record import RunRecord
 from .details import detail_lines, detail_tables
 from .figures import NOTHING
 from .quality import quality_lines
+from .release import release_tables, verdict_lines
 from .rows import tables
 from .table import Table
 from .text import visible
@@ -22,6 +23,8 @@ from .words import closing_lines
 
 _STYLES = {
     "pass": "green",
+    "may": "green",
+    "held": "red",
     "faster": "green",
     "same": "cyan",
     "fail": "red",
@@ -36,6 +39,8 @@ _REMARKS = {"alarm": "red", "error": "yellow"}
 _WRAPPING = {
     "variant": 12,
     "sparsity": 8,
+    "gates": 12,
+    "decided by": 16,
     "state": 12,
     "example": 12,
     "slice or class": 12,
@@ -47,18 +52,26 @@ _ANY_WIDTH = 10_000
 
 
 def render(record: RunRecord, console: Console, details: bool = False) -> None:
-    """Print all tables, with `details` those that only an engineer asks for, then the gate's verdict."""
+    """Print all tables, with `details` those that only an engineer asks for, then what may ship where."""
     for table in [*tables(record, details), *(detail_tables(record) if details else ())]:
-        _print_table(table, console)
-        for line in table.remarks:
-            console.print(Text(visible(line), style=_REMARKS.get(line.split(",", 1)[0], "dim")))
-        console.print()
+        _print_with_remarks(table, console)
     for line in detail_lines(record) if details else ():
         console.print(Text(visible(line)))
     for line in quality_lines(record, details):
         console.print(Text(visible(line)))
+    for table in release_tables(record):
+        _print_with_remarks(table, console)
+    for line in verdict_lines(record) if details else ():
+        console.print(Text(visible(line)))
     for line in closing_lines(record):
         console.print(Text(visible(line), style="bold"))
+
+
+def _print_with_remarks(table: Table, console: Console) -> None:
+    _print_table(table, console)
+    for line in table.remarks:
+        console.print(Text(visible(line), style=_REMARKS.get(line.split(",", 1)[0], "dim")))
+    console.print()
 
 
 def _print_table(table: Table, console: Console) -> None:

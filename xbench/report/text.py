@@ -12,6 +12,8 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|#!~])")
 
 def visible(text: str) -> str:
     """Every character that would not be seen as itself is written as its code point."""
+    if text.isprintable():  # then none is of those kinds, and a table of 100,000 rows is written in seconds
+        return text
     return "".join(
         f"\\x{ord(c):02x}" if unicodedata.category(c) in _HIDDEN and ord(c) < 256
         else f"\\u{ord(c):04x}" if unicodedata.category(c) in _HIDDEN

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from .._version import __version__
@@ -23,7 +25,9 @@ from ..records.run_record import DeviceState, RunRecord, VariantState
 from ..sources.factory import require_trust
 from ..store.folder import ResultsFolder, RunFolder
 from ..suite.loading import LoadedSuite
-from ..suite.model import Suite, VariantSpec, in_precision
+from ..suite.model import Suite, in_precision
+from ..suite.policy import load_policy
+from .checking import Here, check_examples, check_policy, doubts_on_production, held
 from .context import Context, RunOptions
 from .opening import task_of
 from .reusing import baseline_folder, require_same_data
@@ -62,12 +66,18 @@ def _as_is(profile: HardwareProfile, machine: Machine, taken: Container[str]) ->
 
 def begin(loaded: LoadedSuite, options: RunOptions, journey: Journey) -> tuple[Context, RunRecord]:
     """Everything that can be refused before work begins is refused here. Raises InputError, StoreError."""
+    if options.policy is not None:
+        loaded = replace(loaded, policy=load_policy(options.policy))
     suite, results = loaded.suite, ResultsFolder(options.output)
     devices = find_devices(options.hardware or suite.hardware, options.profile_folders, as_is=options.as_is)
     for reference in suite.code:  # before the data are opened: an iterator is code too
         require_trust(reference, options.trusted)
     task = task_of(loaded, options.trusted)
-    _check_metrics(loaded, task)
+    known = partial(all_profiles, options.profile_folders)
+    here = Here(suite, loaded.policy.policy, loaded.policy.shared, devices, known)
+    check_examples(here, task)
+    for text in check_policy(here):
+        journey.note(text)
     _check_baselines(loaded, task, options.output, devices)
     folder, record = _resumed(loaded, results, journey) if options.resume else (None, None)
     if record is not None:
@@ -78,7 +88,11 @@ def begin(loaded: LoadedSuite, options: RunOptions, journey: Journey) -> tuple[C
         folder = results.new_run(suite.name)
         record = new_record(loaded, folder.id, folder.created, devices)
         folder.save_suite(loaded.text)
+        if loaded.policy.text:
+            folder.save_policy(loaded.policy.text)
         folder.save(record)
+    for text in doubts_on_production(record, loaded, results):
+        journey.note(text)
     context = new_context(loaded, options, results, folder, journey, task)
     return context, _planned(context, record)
 
@@ -96,6 +110,8 @@ def new_record(loaded: LoadedSuite, name: str, created: str, devices: Sequence[D
         fingerprint=fingerprint(),
         devices=tuple(_taking(device, suite.precisions) for device in devices),
         variants=_variants(suite),
+        policy=loaded.policy.policy,
+        policy_sha256=loaded.policy.sha256,
     )
 
 
@@ -127,8 +143,9 @@ def _planned(context: Context, record: RunRecord) -> RunRecord:
     suite, task = context.loaded.suite, context.task
     if task is None or suite.evaluate is None:
         return record
-    gates = {spec.name: suite.gate_of(spec) for spec in suite.variants if not spec.baseline}
-    plans = plan_quality(gates, task.data, task.metrics, suite.evaluate.expected_change)
+    rules = [rule for _, rule in held(suite, record.policy, record.devices)]
+    slices = {name: int(members.sum()) for name, members in task.examples.slices.items()}
+    plans = plan_quality(rules, task.data, task.metrics, suite.evaluate.expected_change, slices)
     for plan in plans:
         if not plan.decidable or (plan.needed is not None and plan.needed > plan.examples):
             context.journey.note(plan.text)
@@ -187,25 +204,15 @@ def _require_same_devices(record: RunRecord, devices: Sequence[DeviceState]) -> 
         )
 
 
-def _check_metrics(loaded: LoadedSuite, task: Task | None) -> None:
-    """A gate on a metric that is not measured could never pass: said before anything is run."""
-    known = tuple(task.metrics) if task is not None else ()
-    for variant in loaded.suite.variants:
-        for who, metric in _named_metrics(loaded.suite, variant):
-            if metric not in known:
-                raise InputError(
-                    f"The {who} of {variant.name} asks for the metric {metric!r}",
-                    f"measured are: {', '.join(known) or 'none, since the suite has no key evaluate'}",
-                )
-
-
-def _named_metrics(suite: Suite, variant: VariantSpec) -> Iterator[tuple[str, str]]:
-    """What a variant's gate, the floor of its schedule and its expectation name, and which of them does."""
-    yield from (("gate", metric) for metric in suite.gate_of(variant).max_drop)
-    if variant.prune is not None:
-        yield from (("schedule's floor", metric) for metric in variant.prune.schedule.floor)
-    if variant.expect is not None and isinstance(variant.expect.max_drop, dict):
-        yield from (("expectation", metric) for metric in variant.expect.max_drop)
+def _require_same_policy(record: RunRecord, loaded: LoadedSuite) -> None:
+    """A resumed run goes on under the policy that it was begun with: how often gates are looked at is in it."""
+    if record.policy_sha256 != loaded.policy.sha256:
+        then, now = (f"sha256 {one}" if one else "none" for one in (record.policy_sha256, loaded.policy.sha256))
+        raise InvalidError(
+            f"The run {record.id} was begun under another policy",
+            f"then {then}, now {now}",
+            "name the same --policy, or leave out --resume to begin anew",
+        )
 
 
 def _resumed(loaded: LoadedSuite, results: ResultsFolder, journey: Journey) -> tuple[RunFolder, RunRecord]:
@@ -224,6 +231,7 @@ def _resumed(loaded: LoadedSuite, results: ResultsFolder, journey: Journey) -> t
                     "; ".join(different[:3]),
                     "leave out --resume to begin anew",
                 )
+            _require_same_policy(record, loaded)
             return folder, record
     raise StoreError(
         f"No unfinished run of this suite lies in {results.path}",

@@ -30,6 +30,7 @@ class RunOptions:
     as_is: bool = False
     profile_folders: tuple[Path, ...] = ()
     inputs: tuple[Path, ...] = ()
+    policy: Path | None = None
 
 
 @dataclass(frozen=True)

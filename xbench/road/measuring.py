@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ..analysis.comparing import all_estimates, analyse
+from ..analysis.comparing import analyse
 from ..analysis.estimating import aa_label
 from ..analysis.pairing import Pairing, pairing_of
 from ..errors import InvalidError, XbenchError
@@ -21,8 +21,6 @@ from ..records.artifact import Artifact
 from ..records.measurement import NodeCost, ProcessSet
 from ..records.profile import HardwareProfile
 from ..records.run_record import GroupState, RunRecord
-from ..stats.freedom import SETS_TO_STOP
-from ..stats.stopping import enough
 from ..suite.model import WorkloadSpec
 from .context import Context
 from .feeding import Feeding, feeding, load_of
@@ -30,10 +28,7 @@ from .grouping import hopeless_group, proven_group, unmade
 from .rating import rated
 from .sealing import require_unchanged
 from .shaping import shaped
-
-STAGE = "measure"
-# A model too slow for its budget is still measured this often, within half as much again of the budget.
-FEWEST_SETS = 3
+from .stint import Stint, marked, stint_of, stopped
 
 
 def measure(context: Context, record: RunRecord) -> RunRecord:
@@ -44,30 +39,47 @@ def measure(context: Context, record: RunRecord) -> RunRecord:
         if device.availability.available
         for workload in context.loaded.suite.workloads
     ]
-    artifact = next(state.artifact for state in record.variants if state.baseline)
-    assert artifact is not None  # noqa: S101 - a run whose baseline cannot be made has ended before
-    seed = context.loaded.suite.measure.seed
-    # Whatever cannot be fed, or put on the model as its scenario wants it, is told before anything is timed.
-    fed = {w.name: feeding(artifact, w, context.options.inputs, seed) for w in context.loaded.suite.workloads}
-    for workload in context.loaded.suite.workloads:
-        load_of(workload, fed[workload.name].batch)
+    fed = feedings(context, record)
     for index, (profile, workload) in enumerate(groups):
         known = record.group(profile.name, workload.name)
         if known is None or not known.stopped:
-            shapes = [one.shapes for one in fed.values()]
-            told = shaped(profile, artifact.signature, fed[workload.name].shapes, shapes)
-            record = _measure_group(context, record, index, told, workload, fed[workload.name])
+            record = measure_group(context, record, index, profile, workload, fed)
     return record
 
 
-def _measure_group(
+def feedings(context: Context, record: RunRecord) -> dict[str, Feeding]:
+    """What is fed, by workload.
+
+    Raises InputError: what cannot be fed, or not as its scenario wants it, is told before anything is timed.
+    """
+    signed, measure = _dense(record), context.loaded.suite.measure
+    fed = {w.name: feeding(signed, w, context.options.inputs, measure.seed) for w in context.loaded.suite.workloads}
+    for workload in context.loaded.suite.workloads:
+        load_of(workload, fed[workload.name].batch)
+    return fed
+
+
+def _dense(record: RunRecord) -> Artifact:
+    artifact = next(state.artifact for state in record.variants if state.baseline)
+    assert artifact is not None  # noqa: S101 - a run whose baseline cannot be made has ended before
+    return artifact
+
+
+def measure_group(
     context: Context,
     record: RunRecord,
     index: int,
-    profile: HardwareProfile,
+    named: HardwareProfile,
     workload: WorkloadSpec,
-    fed: Feeding,
+    feeds: Mapping[str, Feeding],
 ) -> RunRecord:
+    """Measure the run's `index`-th device and workload, or go on with it, until its stint is over.
+
+    `named` is the profile as the user named it, `feeds` what `feedings` gave. Raises InvalidError where the inputs
+    are not those that the group was begun with.
+    """
+    fed = feeds[workload.name]
+    profile = shaped(named, _dense(record).signature, fed.shapes, [one.shapes for one in feeds.values()])
     pairing = pairing_of(record, profile.name)
     made = {state.name: state.artifact for state in record.states_on(profile.name)}
     artifacts = {name: artifact for name, artifact in made.items() if artifact is not None}
@@ -85,19 +97,20 @@ def _measure_group(
         return _saved(context, record, analyse(group, (), pairing, suite.measure.margin, suite.measure.seed))
     if group.untimed:
         return _saved(context, record, _untimed(context, group, pairing, artifacts))
+    stint = stint_of(group, pairing, context)
     with tempfile.TemporaryDirectory(prefix="xbench-") as folder:
         inputs = Path(folder) / "inputs.npz"
         write_inputs(inputs, fed.sets)
         plan = MeasurePlan(
             profile=profile,
             inputs=inputs,
-            budget_seconds=context.budget,
+            budget_seconds=stint.budget,
             time_limit=context.time_limit,
             seed=suite.measure.seed,
             resident=group.schedule == "interleaved",
             load=group.load,
         )
-        return _add_sets(context, record, index, group, pairing, artifacts, plan)
+        return _add_sets(context, record, index, group, stint, artifacts, plan)
 
 
 def _begun(
@@ -145,44 +158,44 @@ def _add_sets(
     record: RunRecord,
     index: int,
     group: GroupState,
-    pairing: Pairing,
+    stint: Stint,
     artifacts: Mapping[str, Artifact],
     plan: MeasurePlan,
 ) -> RunRecord:
     """Add process sets until the group is precise enough or its budget is over; save after each."""
-    measure = context.loaded.suite.measure
+    measure, pairing = context.loaded.suite.measure, pairing_of(record, group.hardware)
     sets = context.folder.sets(index)
     for one in sets:  # a run may have ended after its set was saved and before its record was
         group = group.model_copy(update={"failures": {**one.failures, **group.failures}})
-    context.journey.begin(STAGE, f"{plan.profile.name}, {group.workload}")
+    look = f", look {len(group.looks) + 1}" if group.looks else ""
+    context.journey.begin(stint.stage, f"{plan.profile.name}, {group.workload}{look}")
     while True:
-        stopped = _stop(group, sets, pairing, context)
-        if stopped:
+        why = stopped(stint, group, sets, measure.seed)
+        if why:
             group = _sealed(group, artifacts)
-        group = group.model_copy(
-            update={"sets": len(sets), "seconds": sum(one.seconds for one in sets), "stopped": stopped}
-        )
-        group = analyse(group, sets, pairing, measure.margin, measure.seed)
+        group = analyse(marked(group, stint, sets, why), sets, pairing, measure.margin, measure.seed)
         record = _saved(context, record, group)
-        if stopped:
+        if why:
             context.journey.end()
             return record
-        entries = _entries(pairing, artifacts, group, plan.profile)
-        spent = sum(one.seconds for one in sets)
-        with alone_on_the_machine():
-            one = measure_set(
-                entries,
-                plan,
-                len(sets),
-                lambda seconds, spent=spent: context.journey.within(  # type: ignore[misc]
-                    min(1.0, (spent + seconds) / plan.budget_seconds)
-                ),
-            )
+        one = _next_set(context, _entries(stint.pairing, artifacts, group, plan.profile), plan, stint, sets)
         context.folder.save_set(index, one)
         sets.append(one)
         for label, reason in one.failures.items():
             context.journey.note(f"{label} on {plan.profile.name}: {reason}")
         group = group.model_copy(update={"failures": {**group.failures, **one.failures}})
+
+
+def _next_set(
+    context: Context, entries: Sequence[Entry], plan: MeasurePlan, stint: Stint, sets: Sequence[ProcessSet]
+) -> ProcessSet:
+    spent = sum(one.seconds for one in stint.own(sets))
+
+    def tell(seconds: float) -> None:
+        context.journey.within(min(1.0, (spent + seconds) / plan.budget_seconds))
+
+    with alone_on_the_machine():
+        return measure_set(entries, plan, len(sets), tell)
 
 
 def _entries(
@@ -215,27 +228,10 @@ def _sealed(group: GroupState, artifacts: Mapping[str, Artifact]) -> GroupState:
     return group.model_copy(update={"failures": failures})
 
 
-def _stop(group: GroupState, sets: Sequence[ProcessSet], pairing: Pairing, context: Context) -> str:
-    """Why measuring ends now: `failed`, `precision`, `budget`; empty while it goes on. Never significance."""
-    pairs = [(name, aa_label(name)) for name in pairing.controls.values()] + list(pairing.pairs)
-    working = [pair for pair in pairs if not group.failures.keys() & {*pair, aa_label(pair[0])}]
-    if (pairing.baseline, aa_label(pairing.baseline)) not in working or (
-        pairing.pairs and not set(working) & set(pairing.pairs)
-    ):
-        return "failed"
-    if len(sets) >= SETS_TO_STOP:
-        estimates = all_estimates(group, sets, working, context.loaded.suite.measure.seed)
-        if len(estimates) == len(working) and enough(estimates, context.precision):
-            return "precision"
-    if not sets:
-        return ""
-    spent, following = sum(one.seconds for one in sets), sets[-1].seconds
-    allowed = context.budget * (1.5 if len(sets) < FEWEST_SETS else 1.0)
-    return "budget" if spent + following > allowed else ""
-
-
 def _saved(context: Context, record: RunRecord, group: GroupState) -> RunRecord:
-    others = tuple(one for one in record.groups if (one.hardware, one.workload) != (group.hardware, group.workload))
-    record = record.model_copy(update={"groups": (*others, group)})
+    """The record with the group, saved. A known one keeps its place: its samples are filed by it."""
+    name = (group.hardware, group.workload)
+    groups = {(one.hardware, one.workload): one for one in record.groups} | {name: group}
+    record = record.model_copy(update={"groups": tuple(groups.values())})
     context.folder.save(record)
     return record

@@ -50,7 +50,7 @@ def record_baseline(loaded: LoadedSuite, options: RunOptions, journey: Journey) 
     _require_some(devices, journey)
     results = ResultsFolder(options.output)
     results.make_room()
-    with workplace(options.output / BASELINES) as place:
+    with results.working(), workplace(options.output / BASELINES) as place:
         context = new_context(alone, options, results, RunFolder(place), journey, task)
         journey.plan(PREPARE, 1, _GUESS_SECONDS)
         journey.plan(SCORE, sum(device.availability.available for device in devices), _GUESS_SECONDS)

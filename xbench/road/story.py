@@ -6,18 +6,20 @@ from ..errors import StoreError, XbenchError
 from ..machine.emulator import SLOWDOWN
 from ..progress import Journey
 from ..records.run_record import RunRecord
+from ..results.rows import case_rows
 from ..suite.loading import LoadedSuite
+from .again import settle
 from .beginning import begin
-from .concluding import conclude
 from .context import Context, RunOptions
 from .converting import convert
-from .measuring import STAGE as MEASURE
+from .logbook import logged
 from .measuring import measure
 from .preparing import STAGE as PREPARE
 from .preparing import prepare
 from .proving import STAGE as PROVE
 from .scoring import STAGE as SCORE
 from .scoring import score
+from .stint import MEASURE
 
 # Seconds that a case of a stage takes, before the first one has told better.
 _GUESS = {PREPARE: 6.0, PROVE: 4.0, SCORE: 8.0}
@@ -26,21 +28,25 @@ _GUESS = {PREPARE: 6.0, PROVE: 4.0, SCORE: 8.0}
 def travel(loaded: LoadedSuite, options: RunOptions, journey: Journey) -> tuple[RunRecord, Context]:
     """suite -> prune -> export -> run -> analyse -> gate -> record.
 
+    Gates that are inconclusive are measured again, as often as the policy says.
+
     Raises XbenchError where nothing can be said at all: a suite that cannot be used, a baseline that cannot
     be made. Whatever else goes wrong is a row of the record with its reason.
     """
     context, record = begin(loaded, options, journey)
     with context.folder.locked():
-        _announce(context, record)
-        try:
-            record = prepare(context, record)
-            record = convert(context, record)
-            record = measure(context, record)
-            record = score(context, record)
-        except XbenchError as error:
-            _save_failure(context, error)
-            raise
-        return finish(context, conclude(record, loaded.suite)), context
+        with logged(context):
+            _announce(context, record)
+            try:
+                record = prepare(context, record)
+                record = convert(context, record)
+                record = measure(context, record)
+                record = score(context, record)
+                record = settle(context, record)
+            except XbenchError as error:
+                _save_failure(context, error)
+                raise
+        return finish(context, record), context
 
 
 def _save_failure(context: Context, error: XbenchError) -> None:
@@ -51,12 +57,12 @@ def _save_failure(context: Context, error: XbenchError) -> None:
 
 
 def finish(context: Context, record: RunRecord) -> RunRecord:
-    """Mark the run as complete and save it."""
+    """Mark the run as complete and seal it: nothing of it is written any more."""
     seconds = {
         stage: record.stage_seconds.get(stage, 0.0) + spent for stage, spent in context.journey.seconds.items()
     }
     record = record.model_copy(update={"status": "complete", "stage_seconds": seconds})
-    return context.folder.save(record)
+    return context.folder.seal(record, case_rows(record))
 
 
 def _announce(context: Context, record: RunRecord) -> None:

@@ -16,6 +16,7 @@ from ..records.quality import ExampleScores
 from ..records.recipe import Recipe, StructuredRecipe
 from ..road.opening import open_workshop, task_of
 from ..road.steps import width_multiple_of
+from ..suite.gates import drop_bounds
 from ..suite.loading import LoadedSuite
 from ..suite.model import VariantSpec
 from .asking import Asked
@@ -53,6 +54,11 @@ class Lab:
     def parts(self) -> tuple[Part, ...]:
         """What can be undone by itself, in the model's order."""
         return self.way.parts
+
+    @property
+    def max_drop(self) -> float | None:
+        """How much the variant's gates let it lose of the metric; None where they do not ask."""
+        return drop_bounds(self.loaded.suite, self.loaded.policy.policy, self.spec.name).get(self.metric)
 
     @property
     def dense(self) -> Module:
@@ -115,7 +121,7 @@ def open_lab(loaded: LoadedSuite, asked: Asked, spec: VariantSpec, recipe: Recip
     journey.begin("prepare", spec.name)
     task = task_of(loaded, asked.trusted)
     assert task is not None  # noqa: S101 - `check` has seen the key evaluate
-    metric = _metric(task, asked, loaded.suite.gate_of(spec).max_drop)
+    metric = _metric(task, asked, drop_bounds(loaded.suite, loaded.policy.policy, spec.name))
     workshop = open_workshop(
         loaded,
         task,

@@ -113,7 +113,7 @@ def _tried(
 def _made(lab: Lab, judge: Judge, recipe: Recipe, names: Sequence[str], journey: Journey) -> _Try:
     module = lab.pruned_by(recipe)
     scores, work = lab.scores(module, journey.within), lab.work(module)
-    bound = lab.loaded.suite.gate_of(lab.spec).max_drop.get(judge.name)
+    bound = lab.max_drop
     drop = judge.gain(judge.dense, scores, judge.choosing)
     step = SparingStep(
         spared=tuple(names),
@@ -161,7 +161,7 @@ def _same_zeros(lab: Lab, judge: Judge, chosen: _Try, journey: Journey) -> tuple
 
 def _confirmed(lab: Lab, judge: Judge, one: _Try, ending: str) -> Confirmed:
     """On the examples that chose nothing. Raises InvalidError where the metric is not defined on these."""
-    bound = lab.loaded.suite.gate_of(lab.spec).max_drop.get(judge.name)
+    bound = lab.max_drop
     try:
         value = judge.value(one.scores, judge.confirming)
         gain = judge.gain(one.scores, judge.pruned, judge.confirming)

@@ -99,7 +99,7 @@ def _record(lab: Lab, judge: Judge, parts: tuple[SensitivePart, ...], found: Pro
         dense=values[0],
         pruned=values[1],
         pruned_drop=judge.lost,
-        max_drop=suite.gate_of(lab.spec).max_drop.get(lab.metric),
+        max_drop=lab.max_drop,
         zeros_share=1 - lab.pruned_work.weights / lab.dense_work.weights,
         parts=parts,
         steps=found.steps,

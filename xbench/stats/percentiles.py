@@ -67,10 +67,11 @@ def supported_percentile(
     have = int(np.size(samples))
     if have < needed:
         return SupportedPercentile(None, have, needed)
-    return SupportedPercentile(_nearest_rank(samples, percentile), have, needed)
+    return SupportedPercentile(nearest_rank(samples, percentile), have, needed)
 
 
-def _nearest_rank(samples: ArrayLike, percentile: float) -> float:
+def nearest_rank(samples: ArrayLike, percentile: float) -> float:
+    """The smallest sample that at least a share `percentile` of all do not exceed. ValueError: one is not finite."""
     return float(np.quantile(finite_vector(samples, "samples"), percentile, method="inverted_cdf"))
 
 
@@ -118,7 +119,7 @@ def percentile_interval(
         return None
     if pooled.min() <= 0:
         raise ValueError(f"a latency of {pooled.min()}: it must be positive")
-    point = _nearest_rank(pooled, percentile)
+    point = nearest_rank(pooled, percentile)
     extreme = max(percentile, 1 - percentile)
     if extreme ** _effective_calls(processes, point, percentile) > 1 - confidence:
         return None
@@ -147,12 +148,12 @@ def _effective_calls(processes: Sequence[Floats], point: float, percentile: floa
 
 def _sectioning_error(processes: Sequence[Floats], percentile: float, point: float) -> float:
     """The standard error of the logarithm, from the processes' own percentiles about the pooled one."""
-    own = np.log([_nearest_rank(calls, percentile) for calls in processes])
+    own = np.log([nearest_rank(calls, percentile) for calls in processes])
     return math.sqrt(float(((own - math.log(point)) ** 2).sum()) / (own.size - 1) / own.size)
 
 
 def _jackknife_error(processes: Sequence[Floats], percentile: float) -> float:
     """The standard error of the logarithm, from the pooled percentile with each process left out in turn."""
     others = (np.concatenate([*processes[:index], *processes[index + 1 :]]) for index in range(len(processes)))
-    left = np.log([_nearest_rank(calls, percentile) for calls in others])
+    left = np.log([nearest_rank(calls, percentile) for calls in others])
     return math.sqrt((left.size - 1) * float(np.var(left)))

@@ -21,6 +21,7 @@ from scipy import special
 from ..records.estimate import Estimate
 from .checks import Floats, finite_vector, open_share
 from .freedom import degrees_of_freedom
+from .over_sets import over_sets
 from .percentiles import LOADGEN_CONFIDENCE
 
 Outcome = Literal["held", "failed", "undecided"]
@@ -298,7 +299,8 @@ def server_rate_estimate(brackets: Sequence[RateBracket], confidence: float = 0.
     brackets are wide on average: the rate may lie anywhere within them. Raises ValueError with fewer than 2.
     """
     width = float(np.mean([math.log(one.high / one.low) for one in brackets])) if brackets else 0.0
-    return _over_sets([math.log(one.mid) for one in brackets], confidence, width / 2)
+    mids = [one.mid for one in brackets]
+    return over_sets(mids, confidence, degrees_of_freedom(len(mids)), width / 2)
 
 
 def rate_ratio_estimate(
@@ -312,25 +314,7 @@ def rate_ratio_estimate(
     base, candidate = finite_vector(base_rates, "rates"), finite_vector(candidate_rates, "rates")
     if base.size != candidate.size or not (base > 0).all() or not (candidate > 0).all():
         raise ValueError(f"rates must be positive and come in pairs, not {base.size} and {candidate.size}")
-    return _over_sets(np.log(candidate / base).tolist(), confidence, 0.0)
-
-
-def _over_sets(logs: Sequence[float], confidence: float, widening: float) -> Estimate:
-    """exp(mean +- (t * s / sqrt(K) + widening)), with the degrees of freedom of `freedom.py`."""
-    open_share(confidence, "confidence")
-    if len(logs) < 2:
-        raise ValueError(f"{len(logs)} process set(s): an interval needs at least 2")
-    freedom = degrees_of_freedom(len(logs))
-    t = float(special.stdtrit(freedom, 0.5 + confidence / 2))
-    centre = float(np.mean(logs))
-    half_width = t * float(np.std(logs, ddof=1)) / math.sqrt(len(logs)) + widening
-    return Estimate(
-        point=math.exp(centre),
-        low=math.exp(centre - half_width),
-        high=math.exp(centre + half_width),
-        confidence=confidence,
-        method=f"mean of {len(logs)} process sets, log scale, t with {freedom:g} d.f.",
-    )
+    return over_sets(candidate / base, confidence, degrees_of_freedom(base.size))
 
 
 def _allowed(queries: int, percentile: float) -> int:

@@ -7,10 +7,10 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike
 
 from .checks import Floats, finite_vector
+from .levels import changes_of_level, noise_of, without_spikes
 
 MIN_CALLS = 12
 """Of fewer calls not even their noise can be told: of ten flat ones up to 3 % pass for unsettled, of twelve 1 %."""
@@ -29,7 +29,6 @@ _EXCURSIONS = 0.2  # share of the tail that may lie elsewhere: a neighbour who c
 # calls and 6 % of twenty pass for unsettled; with 8 it is 2 and 1 %, with 15 1 % and less.
 _PENALTY = 15.0
 _LEAST_NOISE = _TOLERANCE / 10  # a coarse clock gives ties; steps far below the tolerance need not be seen
-_NORMAL_QUARTILES = 1.3489795  # how far apart those of a standard normal are
 
 
 class SteadyState(NamedTuple):
@@ -49,11 +48,9 @@ def find_steady_state(durations: ArrayLike) -> SteadyState:
     """Find the steady tail of one process's warm-up calls, in the order that they were made (ns).
 
     1. The logarithms of more than 200 calls are binned into at most 200 medians ("points").
-    2. Changes of level are found by optimal partitioning (Jackson et al. 2005, IEEE Signal Processing Letters
-       12:105-108; PELT of Killick, Fearnhead and Eckley 2012, JASA 107:1590-1598, finds the same optimum, and
-       at 200 points needs no pruning), with the penalty 15 ln n, as Barrett et al. 2017 ("Virtual Machine
-       Warmup Blows Hot and Cold", OOPSLA) have it. The noise is estimated from first differences; single
-       outliers are drawn in towards the median of their neighbours.
+    2. Changes of level are found by optimal partitioning (`levels.py`), with the penalty 15 ln n, as Barrett et
+       al. 2017 ("Virtual Machine Warmup Blows Hot and Cold", OOPSLA) have it. The noise is estimated from first
+       differences; single outliers are drawn in towards the median of their neighbours.
     3. The tail is the longest that begins at a change (or is the last third), has at least a third of the points
        and 5, begins and ends within 5 % of its own level, is there for 80 % of its points, and neither falls nor
        rises by more than 2.5 % from its first third to its last (or 2.5 standard errors of that, if they are
@@ -79,8 +76,8 @@ def find_steady_state(durations: ArrayLike) -> SteadyState:
         return SteadyState(False, last_third, float(np.median(calls[last_third:])), reason)
     logs = np.log(np.maximum(calls, 1.0))  # a coarse clock counts 0 ns
     points, width = _points(logs)
-    noise = _noise(points)
-    bounds = _changes_of_level(_without_spikes(points, noise), noise)
+    noise = noise_of(points, _LEAST_NOISE)
+    bounds = changes_of_level(without_spikes(points, noise), noise, _PENALTY)
     fitted = np.concatenate([np.full(b - a, np.median(points[a:b])) for a, b in pairwise(bounds)])
     latest = points.size - max(_MIN_TAIL, math.ceil(points.size * _TAIL_SHARE))
     for first in [*(bound for bound in bounds if bound < latest), latest]:
@@ -96,44 +93,6 @@ def _points(logs: Floats) -> tuple[Floats, int]:
     width = math.ceil(logs.size / _POINTS) // 2 * 2 + 1 if logs.size > _POINTS else 1
     count = logs.size // width
     return np.median(logs[: count * width].reshape(count, width), axis=1), width
-
-
-def _noise(points: Floats) -> float:
-    """The standard deviation of the points about their level, from the quartiles of their first differences,
-    which trends and steps hardly touch."""
-    low, high = np.quantile(np.diff(points), (0.25, 0.75))
-    return max(float(high - low) / _NORMAL_QUARTILES / math.sqrt(2), _LEAST_NOISE)
-
-
-def _without_spikes(points: Floats, noise: float) -> Floats:
-    """The points, none farther than three times the noise from the median of the five about it."""
-    around = np.median(sliding_window_view(np.pad(points, 2, mode="reflect"), 5), axis=1)
-    return np.clip(points, around - 3 * noise, around + 3 * noise)
-
-
-def _changes_of_level(points: Floats, noise: float) -> list[int]:
-    """Where segments begin, with 0 in front and the number of points behind.
-
-    Optimal partitioning: best[t] = min over s < t of best[s] + cost(s, t) + penalty, where the cost of a
-    segment is its sum of squares about its mean, in units of the noise.
-    """
-    count = points.size
-    penalty = _PENALTY * math.log(count)
-    scaled = (points - points.mean()) / noise
-    sums = np.concatenate(([0.0], np.cumsum(scaled)))
-    squares = np.concatenate(([0.0], np.cumsum(scaled**2)))
-    best = np.zeros(count + 1)
-    begins = np.zeros(count + 1, dtype=np.intp)
-    lengths = np.arange(count, 0, -1)
-    for end in range(1, count + 1):
-        cost = squares[end] - squares[:end] - (sums[end] - sums[:end]) ** 2 / lengths[count - end :]
-        total = best[:end] + cost + penalty
-        begins[end] = np.argmin(total)
-        best[end] = total[begins[end]]
-    bounds = [count]
-    while bounds[-1]:
-        bounds.append(int(begins[bounds[-1]]))
-    return bounds[::-1]
 
 
 def _is_steady(points: Floats, fitted: Floats, noise: float) -> bool:

@@ -6,13 +6,10 @@ step. So whatever happens in the middle, and however many write at once, it tell
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import json
-import os
 import secrets
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -20,7 +17,7 @@ from pydantic import ValidationError
 from ..errors import StoreError
 from ..records.baseline import BASELINE_SCHEMA, BaselineFiles, BaselineRecord
 from ..records.quality import ExampleFacts, ExampleScores
-from .files import storing, write_text
+from .files import held, storing, write_text
 from .scores import read_examples, read_scores, write_examples, write_scores
 from .spool import Spool
 
@@ -65,7 +62,7 @@ class BaselineFolder:
         record = record.model_copy(update={"files": files})
         with storing(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-        with self._held(fcntl.LOCK_EX):
+        with held(self.path, fcntl.LOCK_EX):
             write_scores(self.path / files.scores, scores)
             write_examples(self.path / files.examples, examples)
             with storing(self.path):
@@ -79,7 +76,7 @@ class BaselineFolder:
 
         None where another baseline was recorded meanwhile. Raises StoreError where the file is damaged or gone.
         """
-        with self._held(fcntl.LOCK_SH):
+        with held(self.path, fcntl.LOCK_SH):
             if self.load() != record:
                 return None
             source = self.path / _files(record).kept
@@ -91,17 +88,6 @@ class BaselineFolder:
                 except OSError:  # a file system without hard links
                     shutil.copyfile(source, target)
         return Spool(target)
-
-    @contextlib.contextmanager
-    def _held(self, how: int) -> Iterator[None]:
-        """The folder to itself for one that writes (LOCK_EX), shared by those that read (LOCK_SH)."""
-        with storing(self.path):
-            handle = os.open(self.path, os.O_RDONLY)
-        try:
-            fcntl.flock(handle, how)
-            yield
-        finally:
-            os.close(handle)
 
     def _sweep(self, wanted: set[str]) -> None:
         """Remove the files of baselines before, and what a process that was killed has left."""

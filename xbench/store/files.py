@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
+import re
 import secrets
 import zipfile
 import zlib
@@ -20,6 +22,8 @@ from ..errors import StoreError, XbenchError
 _DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+"""What the system calls a disk, or a quota, without room."""
 BY_OUTPUT = "by --output DIR"
 """How most commands are told of another folder."""
 
@@ -54,7 +58,7 @@ def _not_written(path: Path, error: OSError, how: str) -> StoreError:
 def _full_disk(error: BaseException | None) -> OSError | None:
     """The system's error of a full disk or quota that an error was made of; None where there is none."""
     while error is not None:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if isinstance(error, OSError) and error.errno in DISK_FULL:
             return error
         error = error.__cause__ or error.__context__
     return None
@@ -69,6 +73,14 @@ def reading_npz(path: Path, what: str) -> Iterator[Any]:
             yield content
     except _DAMAGE as error:
         raise StoreError(f"The {what} {path.name} cannot be read", str(error)) from error
+
+
+_TEMPORARY = re.compile(r"^\..+\.[0-9a-f]{8}$")
+
+
+def is_unfinished(name: str) -> bool:
+    """Whether a file of that name is one that `write_whole` had not put in place yet when its process ended."""
+    return bool(_TEMPORARY.match(name))
 
 
 def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
@@ -90,3 +102,27 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write a text file whole or not at all."""
     write_whole(path, lambda file: file.write(text.encode()))
+
+
+@contextlib.contextmanager
+def held(folder: Path, how: int) -> Iterator[None]:
+    """A folder to itself (`fcntl.LOCK_EX`) or shared (LOCK_SH), until the context ends or the process does.
+
+    With LOCK_NB nobody is waited for: raises BlockingIOError. Raises StoreError where there is no such folder.
+    """
+    with storing(folder):
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, how)
+        yield
+    finally:
+        os.close(handle)
+
+
+def sync(path: Path) -> None:
+    """Force a file, or the names in a folder, to the disk. Raises OSError."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

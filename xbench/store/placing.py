@@ -11,8 +11,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 from ..errors import InputError
-from .files import BY_OUTPUT, storing
+from .files import BY_OUTPUT, held, storing, sync
 
+WORKPLACE = ".xbench-"
+"""How the names of workplaces begin."""
 _PLAIN = " :,;()[]{}+=@&!'^$#~"
 
 
@@ -33,8 +35,8 @@ def workplace(folder: Path, how: str = BY_OUTPUT) -> Iterator[Path]:
     """
     with storing(folder, how):
         folder.mkdir(parents=True, exist_ok=True)
-        place = tempfile.TemporaryDirectory(prefix=".xbench-", dir=folder, ignore_cleanup_errors=True)
-    with place as name:
+        place = tempfile.TemporaryDirectory(prefix=WORKPLACE, dir=folder, ignore_cleanup_errors=True)
+    with place as name, held(Path(name), fcntl.LOCK_SH):  # while it is, nobody takes it for a dead process's
         yield Path(name).resolve()
 
 
@@ -56,27 +58,12 @@ def put(files: Sequence[Path], folder: Path, force: bool, how: str = BY_OUTPUT) 
     Two processes at once take turns; the second finds the names taken. Raises InputError as `require_free` does,
     before anything is moved, and StoreError.
     """
-    with storing(folder, how), _alone(folder):
+    with storing(folder, how), held(folder, fcntl.LOCK_EX):
         require_free(folder, [path.name for path in files], force, how)
         for path in files:
-            _to_the_disk(path)
+            sync(path)
         # Whatever happens in the middle, no old file is left beside a new one that it does not fit.
         for path in reversed(files[1:]):
             (folder / path.name).unlink(missing_ok=True)
         for path in files:
             path.replace(folder / path.name)
-
-
-@contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
-
-
-def _to_the_disk(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())

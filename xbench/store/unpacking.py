@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
+import fcntl
 import json
+import os
 import shutil
 import tarfile
 import tempfile
@@ -16,8 +17,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import StoreError
 from .bundles import BUNDLE_SCHEMA, MANIFEST
-from .files import storing
+from .files import DISK_FULL, held, storing, sync
 from .folder import RECORD, ResultsFolder, RunFolder, is_run_id
+from .plain import Listed, describe, described, entries
+from .verifying import verify
 
 # A run of 10 variants on 6 devices takes some 10 MiB; what is beyond these limits is no bundle of runs.
 _MOST_FILES = 100_000
@@ -25,14 +28,13 @@ _MOST_BYTES = 4 * 2**30
 _MOST_FILE_BYTES = 256 * 2**20  # one file is held in memory while its digest is checked
 _MOST_MANIFEST_BYTES = 32 * 2**20
 _DAMAGE = (tarfile.TarError, EOFError, OSError, zlib.error, ValueError)
+UNPACKED = ".import-"
+"""How the names of folders begin in which bundles are unpacked."""
 _AGAIN = "ask for the bundle again, or make a new one with `xbench results export`"
 
 
-class _Listed(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+class _Listed(Listed):
     bytes: int = Field(ge=0, le=_MOST_FILE_BYTES)
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
 class _Manifest(BaseModel):
@@ -55,12 +57,21 @@ def import_bundle(bundle: Path, results: ResultsFolder) -> Imported:
 
     A run that is there already with the same content is left as it is. Raises StoreError for a file that is no
     bundle, is cut off or damaged, holds paths that lead elsewhere, links, files that its manifest does not list
-    or of other content than listed, a run that cannot be read, and a run whose name is taken by another one.
+    or of other content than listed, a run that cannot be read or is not as it was sealed, and a run whose name is
+    taken by another one. Killed in the middle, it has brought some of the runs, each of them whole.
     """
+    if not os.path.isfile(bundle):  # noqa: PTH113 - a Path raises where it may not be looked at
+        raise StoreError(f"There is no file {bundle}", "", "name a bundle that `xbench results export` wrote")
     with storing(results.path):
         results.path.mkdir(parents=True, exist_ok=True)
-    with storing(results.path), tempfile.TemporaryDirectory(prefix=".import-", dir=results.path) as folder:
-        return _put_in_place(_unpacked(bundle, Path(folder)), results)
+    with (
+        storing(results.path),
+        tempfile.TemporaryDirectory(prefix=UNPACKED, dir=results.path) as folder,
+        held(Path(folder), fcntl.LOCK_SH),
+    ):
+        runs = _unpacked(bundle, Path(folder))
+        with held(results.path, fcntl.LOCK_EX):  # of two bundles at once, the second finds what the first has brought
+            return _put_in_place(runs, results)
 
 
 def _unpacked(bundle: Path, folder: Path) -> list[RunFolder]:
@@ -69,9 +80,7 @@ def _unpacked(bundle: Path, folder: Path) -> list[RunFolder]:
         with tarfile.open(bundle, "r:gz") as archive:
             manifest = _manifest(archive, bundle)
             for path, listed in _members(archive, manifest, bundle):
-                target = folder / path
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(listed)
+                _unpack(folder / path, listed)
     except _DAMAGE as error:
         raise StoreError(f"{bundle.name} cannot be read as a bundle", str(error), _AGAIN) from error
     missing = [path for path in manifest.files if not (folder / path).is_file()]
@@ -81,7 +90,23 @@ def _unpacked(bundle: Path, folder: Path) -> list[RunFolder]:
     for run in runs:
         if run.load().id != run.id:
             raise StoreError(f"{bundle.name} holds a record under the name of another run", run.id, _AGAIN)
+        problems = verify(run).problems
+        if problems:
+            raise StoreError(f"{bundle.name} holds the run {run.id}, which was changed", problems[0], _AGAIN)
     return runs
+
+
+def _unpack(target: Path, content: bytes) -> None:
+    """A disk that is full is no fault of the bundle, and is told as what it is."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+    except OSError as error:
+        if error.errno in DISK_FULL:
+            raise StoreError(
+                f"{target.name} cannot be unpacked", str(error.strerror), "choose a folder with room, by --output DIR"
+            ) from error
+        raise
 
 
 def _manifest(archive: tarfile.TarFile, bundle: Path) -> _Manifest:
@@ -128,7 +153,7 @@ def _members(archive: tarfile.TarFile, manifest: _Manifest, bundle: Path) -> Ite
         seen.add(member.name)
         file = archive.extractfile(member)
         content = file.read() if file is not None else b""
-        if hashlib.sha256(content).hexdigest() != listed.sha256:
+        if described(content).sha256 != listed.sha256:
             raise StoreError(
                 f"{member.name} in {bundle.name} has another digest than its manifest says", remedy=_AGAIN
             )
@@ -149,8 +174,10 @@ def _put_in_place(runs: list[RunFolder], results: ResultsFolder) -> Imported:
     try:
         for run in new:
             target = results.path / run.id
+            _to_the_disk(run.path)
             run.path.rename(target)
             done.append(target)
+        sync(results.path)
     except OSError:
         for target in done:
             shutil.rmtree(target)
@@ -158,9 +185,11 @@ def _put_in_place(runs: list[RunFolder], results: ResultsFolder) -> Imported:
     return Imported(tuple(run.id for run in new), tuple(run.id for run in known))
 
 
-def _content(folder: Path) -> Mapping[str, str]:
-    return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in folder.rglob("*")
-        if path.is_file() and not path.name.startswith(".")
-    }
+def _to_the_disk(folder: Path) -> None:
+    files = list(entries(folder))
+    for path in (*files, *sorted({folder, *(file.parent for file in files)})):
+        sync(path)
+
+
+def _content(folder: Path) -> Mapping[str, Listed]:
+    return {path.relative_to(folder).as_posix(): describe(path) for path in entries(folder)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 
@@ -12,15 +12,20 @@ from ..sources.paths import path_from
 from ..validation import validate
 from ..yamlfile import parse, read_text
 from .model import Suite
+from .policy import LoadedPolicy, load_policy, policy_within
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedSuite:
-    """A suite, the folder that its relative paths start from, its text and the text's digest."""
+    """A suite, the folder that its relative paths start from, its text and the text's digest.
+
+    `policy` is the one that is in force beside the suite's own gates; an empty one where none is named.
+    """
 
     suite: Suite
     base: Path
     text: str
+    policy: LoadedPolicy = field(default_factory=LoadedPolicy)
 
     @property
     def sha256(self) -> str:
@@ -40,7 +45,16 @@ def load_suite(path: Path) -> LoadedSuite:
         raise InputError(
             f"{path.name}: a suite is a mapping of keys", "", "see docs/suite.md, or `xbench suite schema`"
         )
-    return LoadedSuite(validate(document, Suite), path.resolve().parent, text)
+    loaded = LoadedSuite(validate(document, Suite), path.resolve().parent, text)
+    return replace(loaded, policy=_policy(loaded))
+
+
+def _policy(loaded: LoadedSuite) -> LoadedPolicy:
+    """The policy that the suite names or holds. Raises InputError with line and column."""
+    named = loaded.suite.policy
+    if named is None:
+        return LoadedPolicy()
+    return load_policy(loaded.path(named)) if isinstance(named, str) else policy_within(named)
 
 
 def default_suite() -> Path:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from ..quantities import Duration, Share
 from ..records.base import Record
 from ..records.comparison import AA_SUFFIX
 from ..records.evaluation import Evaluation
 from ..records.load import Scenario
+from ..records.policy import RESERVED, GateRule
 from ..records.recipe import Distillation, Expectation, Recipe, Reference
+from .rules import PolicySpec, known_gate
+from .units import Errors, Memory, Time
 
 Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
 Size = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -80,8 +84,11 @@ class ModelSpec(Record):
         return self
 
 
+Drop = Annotated[float, Field(ge=0, le=1_000_000)]
+
+
 class GateSpec(Record):
-    """What a pruned variant must hold to ship. An empty gate asks for nothing."""
+    """What a pruned variant must hold to ship. An empty gate asks for nothing; a policy says more (policy.md)."""
 
     min_speedup: float | None = Field(
         default=None,
@@ -90,15 +97,44 @@ class GateSpec(Record):
         description="Least measured speedup over the baseline, such as 1.2; below fp32 it is the one over dense in "
         "the same precision.",
     )
-    max_drop: dict[str, Annotated[float, Field(ge=0, le=1_000_000)]] = Field(
+    max_latency_p99_ms: Time | None = Field(
+        default=None, description="Longest that 99 of 100 calls or queries may take, in ms."
+    )
+    max_memory_mib: Memory | None = Field(default=None, description="Highest peak of memory, in MiB.")
+    max_error_rate: Errors | None = Field(
+        default=None, description="Largest share of the examples that could not be answered or scored."
+    )
+    max_drop: dict[str, Drop] = Field(
         default={},
         description="How much worse a metric may be than the baseline's, by metric, in its own units.",
     )
+    max_slice_drop: dict[str, Drop] = Field(
+        default={},
+        description="How much worse the first metric may be than the baseline's on a slice, by slice.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _checks_that_there_are(cls, given: Any) -> Any:
+        if isinstance(given, Mapping):
+            for name in RESERVED:
+                if name in given:
+                    known_gate(name)
+        return given
 
     @property
-    def empty(self) -> bool:
-        """Whether nothing is asked for."""
-        return self.min_speedup is None and not self.max_drop
+    def rules(self) -> tuple[GateRule, ...]:
+        """The same as a policy's rules."""
+        levels = ("min_speedup", "max_latency_p99_ms", "max_memory_mib", "max_error_rate")
+        asked = {name: getattr(self, name) for name in levels}
+        return (
+            *(GateRule(gate=name, bound=bound) for name, bound in asked.items() if bound is not None),
+            *(GateRule(gate="max_drop", metric=name, bound=bound) for name, bound in self.max_drop.items()),
+            *(
+                GateRule(gate="max_slice_drop", slices=(name,), bound=bound)
+                for name, bound in self.max_slice_drop.items()
+            ),
+        )
 
 
 class VariantSpec(Record):
@@ -228,6 +264,10 @@ def in_precision(variant: str, precision: str) -> str:
     return variant if precision == "fp32" else f"{variant}@{precision}"
 
 
+def _kind_of_policy(given: Any) -> str:
+    return "inline" if isinstance(given, Mapping | PolicySpec) else "file"
+
+
 class Suite(Record):
     """A whole suite."""
 
@@ -253,6 +293,13 @@ class Suite(Record):
     calibration: CalibrationSpec = Field(default=CalibrationSpec(), description="Real inputs without labels.")
     evaluate: Evaluation | None = Field(default=None, description="How quality is scored.")
     gate: GateSpec = Field(default=GateSpec(), description="What each pruned variant must hold to ship.")
+    policy: (
+        Annotated[
+            Annotated[str, Field(min_length=1), Tag("file")] | Annotated[PolicySpec, Tag("inline")],
+            Discriminator(_kind_of_policy),
+        ]
+        | None
+    ) = Field(default=None, description="More rules, waivers and what is in production: a policy file, or its keys.")
     measure: MeasureSpec = Field(default=MeasureSpec(), description="Budget and precision.")
 
     @model_validator(mode="after")
@@ -314,6 +361,10 @@ class Suite(Record):
         data = self.evaluate.data if self.evaluate is not None else ()
         named = (factory, *(name for variant in self.variants for name in variant.code), *(d.iterator for d in data))
         return tuple(dict.fromkeys(name for name in named if name is not None))
+
+    def names_of(self, variant: VariantSpec) -> tuple[str, ...]:
+        """What a variant is called in each precision; the first is its own name."""
+        return tuple(in_precision(variant.name, precision) for precision in self.precisions)
 
     def gate_of(self, variant: VariantSpec) -> GateSpec:
         """The variant's own gate, or the suite's."""

@@ -58,6 +58,7 @@ def _move(data: dict[str, Any], old: Path, new: Path) -> None:
         if isinstance(spec, dict):
             _move_keys(spec, ("file", "folder"), old, new)
     _move_keys(data.get("calibration") or {}, ("file",), old, new)
+    _move_keys(data, ("policy",), old, new)
 
 
 def _move_keys(place: dict[str, Any], keys: Sequence[str], old: Path, new: Path) -> None:
