@@ -20,11 +20,11 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from paging import Row, write_page
+from paging import Row
 from quality_statistics_cases import MEANS, OTHERS, POPULATION
 from quality_statistics_page import JSON, PAGE, SECTIONS, filled
 from scipy import stats
-from simulating import keep_sections, refuse_kept_trial, section_parser
+from simulating import simulate_or_page
 
 from xbench.metrics.choosing import metric
 from xbench.records.estimate import Estimate
@@ -203,16 +203,5 @@ RUN: dict[str, Callable[[bool], Iterator[Row]]] = {
 }
 
 
-def main() -> int:
-    """Run, or write the page."""
-    parser = section_parser(__doc__, PAGE, JSON, SECTIONS)
-    arguments = parser.parse_args()
-    if arguments.page:
-        return write_page(PAGE, filled(PAGE.read_text(), arguments.json), arguments.check)
-    refuse_kept_trial(parser, arguments, JSON)
-    keep_sections(arguments, SCHEMA, SECTIONS, RUN)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(simulate_or_page(__doc__, PAGE, JSON, SCHEMA, SECTIONS, RUN, filled))

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from paging import Kept, Row, parser_of
+from paging import Kept, Row, parser_of, write_page
 
 Sections = Mapping[str, tuple[str, ...]]
 """By the name of a section, the keys that tell its rows apart."""
@@ -35,3 +35,22 @@ def keep_sections(
         rows = list(run[name](arguments.quick))
         keep.put(rows, sections[name], name)
         print(f"{name}: {len(rows)} rows", flush=True)
+
+
+def simulate_or_page(
+    described: str | None,
+    page: Path,
+    rows: Path,
+    schema: str,
+    sections: Sections,
+    run: Mapping[str, Callable[[bool], Iterator[Row]]],
+    filled: Callable[[str, Path], str],
+) -> int:
+    """Run the sections, or write the page, as the command line says; gives the exit status."""
+    parser = section_parser(described, page, rows, sections)
+    arguments = parser.parse_args()
+    if arguments.page:
+        return write_page(page, filled(page.read_text(), arguments.json), arguments.check)
+    refuse_kept_trial(parser, arguments, rows)
+    keep_sections(arguments, schema, sections, run)
+    return 0

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from records_by_hand import comparison, device, group, quality, record, suite, variant
 
-from xbench.gate.deciding import decide_quality, decide_speed, worst
+from xbench.gate.deciding import decide_quality, decide_speed
+from xbench.records.estimate import worst
 from xbench.records.quality import QualityResult
 from xbench.road.concluding import conclude
 from xbench.suite.model import GateSpec

@@ -10,11 +10,11 @@ import pytest
 from records_by_hand import comparison, device, group, part, quality, record, suite, variant, whole_quality
 from scored_kit import facts, right, run, scores
 
-from xbench.gate.deciding import worst
 from xbench.gate.judging import judge
 from xbench.gate.question import Reference, Source
 from xbench.gate.releasing import decisions
 from xbench.machine.fingerprint import fingerprint
+from xbench.records.estimate import worst
 from xbench.records.policy import GateRule, Policy, Production, Waiver
 from xbench.records.run_record import Look, RunRecord
 from xbench.report.data import as_data

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from ..records.comparison import Comparison, GateVerdict
 from ..records.estimate import Estimate, GateOutcome, digits_apart, number_text
@@ -15,20 +15,12 @@ from .question import Evidence, Question
 from .scored import drop_evidence
 from .timed_speed import speed_evidence
 
-# The worst of several outcomes decides; the first here is the worst.
-_ORDER: tuple[GateOutcome, ...] = ("invalid", "fail", "inconclusive", "pass")
 # What is held, where the figure alone does not say it.
 _NOUNS: dict[GateName, str] = {
     "max_latency_p99_ms": "p99 ",
     "max_memory_mib": "peak memory ",
     "max_error_rate": "error rate ",
 }
-
-
-def worst(outcomes: Iterable[GateOutcome]) -> GateOutcome | None:
-    """The outcome of several together; None where there are none."""
-    found = set(outcomes)
-    return next((outcome for outcome in _ORDER if outcome in found), None)
 
 
 def decide(question: Question, evidence: Evidence, usual: str = "") -> GateVerdict:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..records.comparison import Decision, GateVerdict
-from ..records.estimate import GateOutcome
+from ..records.estimate import GateOutcome, worst
 from ..records.run_record import RunRecord
-from .deciding import worst
 
 
 def decisions(record: RunRecord) -> tuple[Decision, ...]:

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Literal
 
 from .base import Record
 
 SpeedVerdict = Literal["faster", "slower", "same", "inconclusive", "invalid", "untimed"]
 GateOutcome = Literal["pass", "fail", "inconclusive", "invalid"]
-WORST_FIRST: tuple[GateOutcome, ...] = ("invalid", "fail", "inconclusive", "pass")
-"""Outcomes by what decides where there are several: the first of these that is among them."""
+
+# The worst of several outcomes decides; the first here is the worst.
+_WORST_FIRST: tuple[GateOutcome, ...] = ("invalid", "fail", "inconclusive", "pass")
+
+
+def worst(outcomes: Iterable[GateOutcome]) -> GateOutcome | None:
+    """The outcome of several together; None where there are none."""
+    found = set(outcomes)
+    return next((outcome for outcome in _WORST_FIRST if outcome in found), None)
 
 
 class Estimate(Record):

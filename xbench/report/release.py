@@ -57,7 +57,7 @@ def _row(record: RunRecord, device: DeviceState, state: VariantState, one: Decis
     verdicts = [v for v in record.verdicts if (v.variant, v.hardware) == (one.variant, one.hardware)]
     ships = ("may ship" if record.status == "complete" else "not yet") if one.ships else "held"
     told = dict.fromkeys(_reasons(verdicts, holding(record, one)))
-    return (*head, ships, _counts(verdicts), _deciding(one), "; ".join(told))
+    return (*head, ships, _counts(verdicts), ", ".join(one.deciding), "; ".join(told))
 
 
 def _why_nothing(record: RunRecord, state: VariantState, hardware: str) -> str:
@@ -75,11 +75,6 @@ def _counts(verdicts: list[GateVerdict]) -> str:
     counts = [f"{outcomes.count(one)} {one}" for one in dict.fromkeys(sorted(outcomes))]
     waived = sum(verdict.waiver is not None for verdict in verdicts)
     return ", ".join([*counts, *([f"{waived} waived"] if waived else [])])
-
-
-def _deciding(one: Decision) -> str:
-    """The gates that hold it, or else those of the worst outcome. Where all passed, all of them decided."""
-    return ", ".join(one.deciding)
 
 
 def _reasons(verdicts: list[GateVerdict], held_by: tuple[GateVerdict, ...]) -> Iterator[str]:

@@ -6,10 +6,9 @@ import math
 from collections.abc import Iterator, Sequence
 
 from ..explaining import explain
-from ..gate.deciding import worst
 from ..records.artifact import Artifact
 from ..records.comparison import Comparison, GateVerdict
-from ..records.estimate import interval_text
+from ..records.estimate import interval_text, worst
 from ..records.load import Load
 from ..records.measurement import CaseSummary, Placement
 from ..records.quality import QualityResult

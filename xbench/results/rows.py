@@ -10,7 +10,7 @@ from typing import Any
 from ..records.artifact import Artifact
 from ..records.case import CaseRow
 from ..records.comparison import CaseResult, Comparison
-from ..records.estimate import WORST_FIRST, Estimate
+from ..records.estimate import Estimate, worst
 from ..records.quality import QualityResult
 from ..records.run_record import DeviceState, GroupState, RunRecord, VariantState
 
@@ -174,8 +174,7 @@ def _gates(record: RunRecord, variant: str, hardware: str, workload: str) -> dic
     verdicts = [v for v in record.verdicts if (v.variant, v.hardware) == (variant, hardware)]
     decision = next((d for d in record.decisions if (d.variant, d.hardware) == (variant, hardware)), None)
     if decision is None:
-        outcomes = {v.outcome for v in verdicts if v.workload in ("", workload)}
-        return {"outcome": next((one for one in WORST_FIRST if one in outcomes), None)}
+        return {"outcome": worst(v.outcome for v in verdicts if v.workload in ("", workload))}
     return {
         "outcome": decision.outcome,
         "ships": decision.ships,

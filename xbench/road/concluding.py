@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 
-from ..gate.deciding import worst
 from ..gate.judging import judge
 from ..gate.production import references
 from ..gate.question import Source
 from ..gate.releasing import counted, decisions
 from ..records.comparison import GateVerdict
+from ..records.estimate import worst
 from ..records.run_record import RunRecord
 from ..store.folder import ResultsFolder, RunFolder
 from ..suite.model import Suite
